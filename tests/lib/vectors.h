@@ -1,0 +1,58 @@
+/*
+ * Recorded vectors for unit tests: JSON files of tests/vectors, whose folder is in PINFS_VECTORS.
+ * A missing file or key fails the test. Include after cmocka.h.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/base_enc.h"
+
+/* A new reference. */
+static inline json_t *vectors_load(const char *name)
+{
+	const char *dir = getenv("PINFS_VECTORS");
+	json_error_t error;
+	char path[4096];
+	json_t *root;
+
+	assert_non_null(dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (!root)
+		fail_msg("%s:%d: %s", path, error.line, error.text);
+	return root;
+}
+
+/* The array under @key, which may not be empty: a loop over it is to check something. */
+static inline json_t *vectors_array(json_t *root, const char *key)
+{
+	json_t *array = json_object_get(root, key);
+
+	if (json_array_size(array) == 0)
+		fail_msg("no cases under \"%s\"", key);
+	return array;
+}
+
+static inline const char *vectors_str(json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	if (!s)
+		fail_msg("no text under \"%s\"", key);
+	return s;
+}
+
+/* The hex text under @key as bytes; returns the count. */
+static inline size_t vectors_hex(json_t *object, const char *key, uint8_t *out, size_t cap)
+{
+	const char *s = vectors_str(object, key);
+	int n = base16_decode(s, strlen(s), out, cap);
+
+	if (n < 0)
+		fail_msg("\"%s\" under \"%s\" is not hex", s, key);
+	return (size_t)n;
+}

@@ -1,0 +1,16 @@
+/*
+ * JSON text exactly as Go's encoder writes it, for the documents whose bytes matter (the dump,
+ * pin documents, logs of events). Everything else goes through jansson. Pure functions.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/buf.h"
+
+/* A quoted string. Escapes \" \\ \n \r \t \b \f, other control bytes as \u00XX, < > & and
+ * U+2028/2029 as \uXXXX; everything else raw; each byte of invalid UTF-8 becomes U+FFFD. */
+int json_write_string(struct buf *out, const char *s, size_t n);
+int json_write_int(struct buf *out, int64_t v);
+int json_write_uint(struct buf *out, uint64_t v);
