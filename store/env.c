@@ -1,0 +1,496 @@
+/* The LMDB environment: opening, versions, generations of tables, read transactions. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "store/internal.h"
+#include "util/clock.h"
+#include "util/path.h"
+
+#define LOG_AREA "store"
+#include "util/log.h"
+
+static const struct {
+	const char *name;
+	unsigned flags;
+} tables[TABLE_NR] = {
+	[TABLE_KEYS] = { "keys", 0 },
+	[TABLE_PINS] = { "pins", MDB_INTEGERKEY },
+	[TABLE_ELEMENTS] = { "elements", 0 },
+	[TABLE_BLOCKS] = { "blocks", MDB_INTEGERKEY },
+	[TABLE_BLOCK_IDS] = { "block_ids", 0 },
+	[TABLE_HEADS] = { "heads", MDB_INTEGERKEY },
+	[TABLE_WANTED] = { "wanted", MDB_INTEGERKEY },
+	[TABLE_NAMES] = { "names", 0 },
+	[TABLE_NAME_IDS] = { "name_ids", MDB_INTEGERKEY },
+	[TABLE_NAME_PINS] = { "name_pins", 0 },
+	[TABLE_STATUS] = { "status", MDB_INTEGERKEY },
+	[TABLE_BY_STATUS] = { "by_status", 0 },
+	[TABLE_DUE] = { "due", 0 },
+	[TABLE_PENDING] = { "pending", MDB_INTEGERKEY },
+	[TABLE_GONE] = { "gone", MDB_INTEGERKEY },
+};
+
+int lmdb_errno(int code)
+{
+	switch (code) {
+	case 0:
+		return 0;
+	case MDB_NOTFOUND:
+		return -ENOENT;
+	case MDB_KEYEXIST:
+		return -EEXIST;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+		return -ENOSPC;
+	case MDB_READERS_FULL:
+	case MDB_DBS_FULL:
+		return -EMFILE;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_VERSION_MISMATCH:
+	case MDB_INVALID:
+	case MDB_INCOMPATIBLE:
+		return -EBADMSG;
+	case MDB_BAD_VALSIZE:
+	case MDB_BAD_TXN:
+	case MDB_BAD_DBI:
+	case MDB_BAD_RSLOT:
+		return -EPROTO;
+	default:
+		return code > 0 ? -code : -EPROTO;
+	}
+}
+
+int table_del(struct store_txn *t, enum table tb, MDB_val key)
+{
+	int r = lmdb_errno(mdb_del(t->txn, t->gen->dbi[tb], &key, NULL));
+
+	return r == -ENOENT ? 0 : r;
+}
+
+int meta_get(const struct store_txn *t, const char *name, MDB_val *ret)
+{
+	MDB_val key = val_of(name, strlen(name));
+
+	return lmdb_errno(mdb_get(t->txn, t->store->meta, &key, ret));
+}
+
+int meta_put(struct store_txn *t, const char *name, const void *p, size_t n)
+{
+	MDB_val key = val_of(name, strlen(name)), val = val_of(p, n);
+
+	return lmdb_errno(mdb_put(t->txn, t->store->meta, &key, &val, 0));
+}
+
+int store_info_load(struct store_txn *t)
+{
+	MDB_val val;
+	int r = meta_get(t, "info", &val);
+
+	if (r < 0)
+		return r;
+	if (val.mv_size != sizeof(t->info))
+		return -EBADMSG;
+	memcpy(&t->info, val.mv_data, sizeof(t->info));
+	return 0;
+}
+
+/* ---- generations ---- */
+
+static struct generation *generation_find(struct store *s, uint64_t number)
+{
+	for (unsigned i = 0; i < STORE_GENERATIONS_MAX; i++)
+		if (s->gens[i].number == number)
+			return &s->gens[i];
+	return NULL;
+}
+
+int generation_open(struct store *s, MDB_txn *txn, uint64_t number, bool create,
+		    struct generation **ret)
+{
+	struct generation g = { .number = number }, *slot;
+
+	for (unsigned i = 0; i < TABLE_NR; i++) {
+		char name[48];
+		int r;
+
+		snprintf(name, sizeof(name), "%s.%llu", tables[i].name, (unsigned long long)number);
+		r = lmdb_errno(mdb_dbi_open(txn, name, tables[i].flags | (create ? MDB_CREATE : 0),
+					    &g.dbi[i]));
+		if (r < 0)
+			return r;
+	}
+	pthread_mutex_lock(&s->lock);
+	slot = generation_find(s, 0);
+	if (slot)
+		*slot = g;
+	pthread_mutex_unlock(&s->lock);
+	if (!slot)
+		return -EBUSY;
+	*ret = slot;
+	return 0;
+}
+
+void generation_retire(struct store *s, struct generation *g)
+{
+	pthread_mutex_lock(&s->lock);
+	g->retired = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void generation_forget(struct store *s, struct generation *g)
+{
+	pthread_mutex_lock(&s->lock);
+	*g = (struct generation){ 0 };
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int generation_drop(struct store *s, struct generation *g)
+{
+	MDB_txn *txn;
+	int r = lmdb_errno(mdb_txn_begin(s->env, NULL, 0, &txn));
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; r == 0 && i < TABLE_NR; i++)
+		r = lmdb_errno(mdb_drop(txn, g->dbi[i], 1));
+	if (r < 0) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	return lmdb_errno(mdb_txn_commit(txn));
+}
+
+void generation_sweep(struct store *s)
+{
+	for (unsigned i = 0; i < STORE_GENERATIONS_MAX; i++) {
+		struct generation *g = &s->gens[i];
+		bool drop;
+		int r;
+
+		pthread_mutex_lock(&s->lock);
+		drop = g->number != 0 && g->retired && g->readers == 0;
+		pthread_mutex_unlock(&s->lock);
+		if (!drop)
+			continue;
+		r = generation_drop(s, g);
+		if (r < 0)
+			log_warn("dropping old tables failed (%s), they go at the next start",
+				 strerror(-r));
+		pthread_mutex_lock(&s->lock);
+		*g = (struct generation){ 0 };
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+/* Tables of generations that were not dropped before the last stop: an import that did not end, or
+ * a set that somebody was still reading. */
+static int drop_leftovers(MDB_txn *txn, MDB_dbi main_dbi, uint64_t current)
+{
+	MDB_cursor *cur;
+	MDB_val key, val;
+	int r = lmdb_errno(mdb_cursor_open(txn, main_dbi, &cur));
+
+	if (r < 0)
+		return r;
+	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_FIRST));
+	while (r == 0) {
+		char name[64];
+		const char *dot;
+		MDB_dbi dbi;
+
+		snprintf(name, sizeof(name), "%.*s", (int)key.mv_size, (const char *)key.mv_data);
+		dot = strrchr(name, '.');
+		if (dot && strtoull(dot + 1, NULL, 10) != current) {
+			mdb_cursor_close(cur);
+			r = lmdb_errno(mdb_dbi_open(txn, name, 0, &dbi));
+			if (r == 0)
+				r = lmdb_errno(mdb_drop(txn, dbi, 1));
+			if (r < 0)
+				return r;
+			return 1; /* the cursor is gone: again from the start */
+		}
+		r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_NEXT));
+	}
+	mdb_cursor_close(cur);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- opening ---- */
+
+static int create_schema(struct store_txn *t)
+{
+	uint64_t schema = STORE_SCHEMA;
+	int r;
+
+	t->info = (struct store_info){ .next_serial = 1,
+				       .next_block = 1,
+				       .generation = 1,
+				       .changed_ns = clock_now_ns() };
+	r = meta_put(t, "schema", &schema, sizeof(schema));
+	if (r == 0)
+		r = meta_put(t, "info", &t->info, sizeof(t->info));
+	return r;
+}
+
+static int check_schema(struct store_txn *t, struct err *e)
+{
+	MDB_val val;
+	int r = meta_get(t, "schema", &val);
+
+	if (r == -ENOENT)
+		return create_schema(t);
+	if (r < 0)
+		return err_sys(e, r, "reading the version of the data");
+	if (get_u64(&val) != STORE_SCHEMA)
+		return err_set(e, -EBADMSG, "the data is of version %llu, this program knows %d",
+			       (unsigned long long)get_u64(&val), STORE_SCHEMA);
+	r = store_info_load(t);
+	return r < 0 ? err_sys(e, r, "reading the counters of the data") : 0;
+}
+
+static int open_tables(struct store *s, struct err *e)
+{
+	struct store_txn t = { .store = s, .write = true };
+	MDB_dbi main_dbi;
+	MDB_val val;
+	char one = 1;
+	int r = lmdb_errno(mdb_txn_begin(s->env, NULL, 0, &t.txn));
+
+	if (r < 0)
+		return err_sys(e, r, "opening the data");
+	r = lmdb_errno(mdb_dbi_open(t.txn, "meta", MDB_CREATE, &s->meta));
+	if (r == 0)
+		r = lmdb_errno(mdb_dbi_open(t.txn, "unpins", MDB_CREATE | MDB_INTEGERKEY,
+					    &s->unpins));
+	if (r == 0)
+		r = lmdb_errno(mdb_dbi_open(t.txn, NULL, 0, &main_dbi));
+	if (r < 0) {
+		err_sys(e, r, "opening the tables");
+		goto out_abort;
+	}
+	r = check_schema(&t, e);
+	if (r < 0)
+		goto out_abort;
+	s->killed = meta_get(&t, "running", &val) == 0;
+	r = meta_put(&t, "running", &one, 1);
+	while (r >= 0 && (r = drop_leftovers(t.txn, main_dbi, t.info.generation)) > 0)
+		;
+	if (r == 0)
+		r = generation_open(s, t.txn, t.info.generation, true, &t.gen);
+	if (r < 0) {
+		err_sys(e, r, "opening the tables");
+		goto out_abort;
+	}
+	r = lmdb_errno(mdb_txn_commit(t.txn));
+	return r < 0 ? err_sys(e, r, "opening the data") : 0;
+
+out_abort:
+	mdb_txn_abort(t.txn);
+	return r;
+}
+
+static int open_env(struct store *s, const struct store_options *opt, struct err *e)
+{
+	int r = lmdb_errno(mdb_env_create(&s->env)), dead;
+
+	if (r < 0)
+		return err_sys(e, r, "opening the data");
+	r = lmdb_errno(mdb_env_set_maxdbs(s->env, 8 + TABLE_NR * STORE_GENERATIONS_MAX));
+	if (r == 0)
+		r = lmdb_errno(mdb_env_set_mapsize(s->env, opt->map_size));
+	if (r == 0)
+		r = lmdb_errno(mdb_env_set_maxreaders(s->env, opt->max_readers));
+	if (r == 0)
+		r = lmdb_errno(mdb_env_open(s->env, s->folder, MDB_NOTLS, 0600));
+	if (r < 0)
+		return err_sys(e, r, "opening %s/data.mdb", s->folder);
+	mdb_reader_check(s->env, &dead);
+	return 0;
+}
+
+int store_open(const struct store_options *opt, struct mbox *loop, struct store **ret,
+	       struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_sys(e, -ENOMEM, "opening the data");
+	s->loop = loop;
+	s->queue_tail = &s->queue;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->queue_lock, NULL);
+	pthread_cond_init(&s->queue_ready, NULL);
+	s->folder = strdup(opt->folder);
+	r = s->folder ? path_mkdirs(opt->folder, 0700, e) : err_sys(e, -ENOMEM, "opening the data");
+	if (r == 0)
+		r = open_env(s, opt, e);
+	if (r == 0)
+		r = open_tables(s, e);
+	if (r == 0) {
+		r = bulk_settle(s);
+		if (r < 0)
+			err_sys(e, r, "finishing an import");
+	}
+	if (r == 0)
+		r = writer_start(s);
+	if (r < 0) {
+		store_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+static int forget_running(struct store *s)
+{
+	struct store_txn t = { .store = s, .write = true };
+	MDB_val key = val_of("running", 7);
+	int r = lmdb_errno(mdb_txn_begin(s->env, NULL, 0, &t.txn));
+
+	if (r < 0)
+		return r;
+	mdb_del(t.txn, s->meta, &key, NULL);
+	return lmdb_errno(mdb_txn_commit(t.txn));
+}
+
+void store_close(struct store *s)
+{
+	struct store_txn *t;
+
+	if (!s)
+		return;
+	if (s->started) {
+		writer_stop(s);
+		if (forget_running(s) < 0)
+			log_warn("the mark of an orderly stop could not be written");
+	}
+	while ((t = s->idle)) {
+		s->idle = t->next_idle;
+		mdb_txn_abort(t->txn);
+		free(t);
+	}
+	if (s->env)
+		mdb_env_close(s->env);
+	pthread_cond_destroy(&s->queue_ready);
+	pthread_mutex_destroy(&s->queue_lock);
+	pthread_mutex_destroy(&s->lock);
+	free(s->folder);
+	free(s);
+}
+
+bool store_was_killed(const struct store *s)
+{
+	return s->killed;
+}
+
+const char *store_folder(const struct store *s)
+{
+	return s->folder;
+}
+
+int store_space(struct store *s, uint64_t *ret_free, uint64_t *ret_used)
+{
+	struct statvfs fs;
+	struct stat st;
+	char *data;
+	int r = 0;
+
+	if (statvfs(s->folder, &fs) < 0)
+		return -errno;
+	*ret_free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	data = path_join(s->folder, "data.mdb");
+	if (!data)
+		return -ENOMEM;
+	if (stat(data, &st) < 0)
+		r = -errno;
+	else
+		*ret_used = (uint64_t)st.st_blocks * 512;
+	free(data);
+	return r;
+}
+
+/* ---- reading ---- */
+
+static struct store_txn *idle_take(struct store *s)
+{
+	struct store_txn *t = s->idle;
+
+	if (t) {
+		s->idle = t->next_idle;
+		s->n_idle--;
+	}
+	return t;
+}
+
+int store_read(struct store *s, struct store_txn **ret)
+{
+	struct store_txn *t;
+	int r;
+
+	/* One lock over begin and count: a generation is dropped only under it, when no reader
+	 * counts and none can begin on it, since it is no longer the current one. */
+	pthread_mutex_lock(&s->lock);
+	t = idle_take(s);
+	if (t) {
+		r = lmdb_errno(mdb_txn_renew(t->txn));
+	} else {
+		t = calloc(1, sizeof(*t));
+		r = t ? lmdb_errno(mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn)) : -ENOMEM;
+	}
+	if (r < 0)
+		goto out_unlock;
+	t->store = s;
+	r = store_info_load(t);
+	if (r == 0) {
+		t->gen = generation_find(s, t->info.generation);
+		r = t->gen ? 0 : -EBADMSG;
+	}
+	if (r < 0) {
+		mdb_txn_abort(t->txn);
+		goto out_unlock;
+	}
+	t->gen->readers++;
+	pthread_mutex_unlock(&s->lock);
+	*ret = t;
+	return 0;
+
+out_unlock:
+	pthread_mutex_unlock(&s->lock);
+	free(t);
+	return r;
+}
+
+void store_read_end(struct store_txn *t)
+{
+	struct store *s = t->store;
+
+	pthread_mutex_lock(&s->lock);
+	t->gen->readers--;
+	t->gen = NULL;
+	if (s->n_idle < STORE_IDLE_READS) {
+		mdb_txn_reset(t->txn);
+		t->next_idle = s->idle;
+		s->idle = t;
+		s->n_idle++;
+		t = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (t) {
+		mdb_txn_abort(t->txn);
+		free(t);
+	}
+}
+
+const struct store_info *store_info(const struct store_txn *t)
+{
+	return &t->info;
+}

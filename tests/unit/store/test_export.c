@@ -1,0 +1,218 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/export.h"
+#include "tests/lib/store_fixture.h"
+#include "util/clock.h"
+
+#define LINES_MAX 4000
+
+static int setup(void **state)
+{
+	static struct store_fix f;
+
+	store_fix_setup(&f);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	store_fix_teardown(*state);
+	return 0;
+}
+
+static void load(const char *name, struct buf *text)
+{
+	char path[4096];
+
+	assert_non_null(getenv("PINFS_VECTORS"));
+	snprintf(path, sizeof(path), "%s/dumps/%s/export.json", getenv("PINFS_VECTORS"), name);
+	assert_int_equal(0, path_read(path, 1 << 24, text, NULL));
+}
+
+static void set_line(struct store_txn *t, const char *line, size_t n, struct pin *p)
+{
+	struct pin_json_keys keys;
+	enum pin_mode mode;
+
+	assert_int_equal(0, pin_json_decode(line, n, p, &mode, &keys, NULL));
+	store_fix_set(t, p, 1);
+}
+
+/* Sets the pins of a dump in random order. */
+static void fill(struct store_fix *f, const struct buf *text)
+{
+	const char *lines[LINES_MAX], *p = (char *)text->data, *end = p + text->len;
+	size_t lens[LINES_MAX], n = 0;
+	struct store_txn *t = store_fix_write(f);
+	struct pin pin;
+
+	pin_init(&pin);
+	for (; p < end; n++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+		assert_true(newline && n < LINES_MAX);
+		lines[n] = p;
+		lens[n] = (size_t)(newline - p);
+		p = newline + 1;
+	}
+	while (n > 0) {
+		size_t i = randombytes_uniform((uint32_t)n);
+
+		set_line(t, lines[i], lens[i], &pin);
+		lines[i] = lines[--n];
+		lens[i] = lens[n];
+	}
+	pin_deinit(&pin);
+	assert_int_equal(0, store_commit(t));
+}
+
+static void check_whole(struct store_fix *f, const struct buf *want, size_t step)
+{
+	struct store_txn *t = store_fix_read(f);
+	char *got = malloc(want->len + step);
+	struct export *x;
+	uint64_t at = 0;
+	ssize_t n;
+
+	assert_int_equal(want->len, store_info(t)->export_bytes);
+	assert_int_equal(0, export_new(t, &x));
+	while ((n = export_read(x, at, got + at, step)) > 0) {
+		at += (uint64_t)n;
+		assert_true(at <= want->len);
+	}
+	assert_int_equal(0, n);
+	assert_int_equal(want->len, at);
+	assert_memory_equal(want->data, got, want->len);
+	export_free(x);
+	store_read_end(t);
+	free(got);
+}
+
+static void the_dump_is_that_of_the_reference(void **state)
+{
+	static const size_t steps[] = { 1 << 20, 4096, 777, 1 };
+	struct buf want = BUF_INIT(0);
+
+	load("small", &want);
+	fill(*state, &want);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		check_whole(*state, &want, steps[i]);
+	buf_deinit(&want);
+}
+
+/* More than one checkpoint: the recorded dump and pins with long names. */
+static void fill_much(struct store_fix *f, struct buf *whole)
+{
+	static char name[3000];
+	struct buf want = BUF_INIT(0);
+	struct store_txn *t;
+	struct export *x;
+	struct pin p;
+
+	load("medium", &want);
+	fill(f, &want);
+	buf_deinit(&want);
+	memset(name, 'n', sizeof(name) - 1);
+	pin_init(&p);
+	t = store_fix_write(f);
+	for (unsigned i = 0; i < 1500; i++) {
+		store_fix_pin(&p, i, name);
+		store_fix_set(t, &p, 1);
+	}
+	assert_int_equal(0, store_commit(t));
+	pin_deinit(&p);
+	t = store_fix_read(f);
+	assert_int_equal(0, buf_reserve(whole, store_info(t)->export_bytes));
+	whole->len = store_info(t)->export_bytes;
+	assert_true(whole->len > 4 << 20);
+	assert_int_equal(0, export_new(t, &x));
+	assert_int_equal(whole->len, export_read(x, 0, whole->data, whole->len));
+	export_free(x);
+	store_read_end(t);
+}
+
+static void any_offset_reads_the_same_bytes(void **state)
+{
+	struct store_fix *f = *state;
+	struct buf whole = BUF_INIT(0);
+	static uint8_t got[200000];
+	struct store_txn *t;
+	struct export *x;
+
+	fill_much(f, &whole);
+	t = store_fix_read(f);
+	assert_int_equal(0, export_new(t, &x));
+	for (int i = 0; i < 300; i++) {
+		uint64_t at = randombytes_uniform((uint32_t)whole.len + 1);
+		size_t n = randombytes_uniform(i % 10 ? 5000 : sizeof(got));
+		size_t left = whole.len - at, want = n < left ? n : left;
+
+		assert_int_equal(want, export_read(x, at, got, n));
+		assert_memory_equal(whole.data + at, got, want);
+	}
+	assert_int_equal(0, export_read(x, whole.len, got, 10));
+	assert_int_equal(0, export_read(x, whole.len + 5000000, got, 10));
+	assert_int_equal(10, export_read(x, 0, got, 10));
+	export_free(x);
+	store_read_end(t);
+	buf_deinit(&whole);
+}
+
+static void an_open_export_does_not_see_later_changes(void **state)
+{
+	struct store_fix *f = *state;
+	struct buf want = BUF_INIT(0);
+	struct store_txn *t, *w;
+	struct export *x;
+	static uint8_t got[1 << 16];
+	struct pin p;
+
+	load("small", &want);
+	fill(f, &want);
+	t = store_fix_read(f);
+	assert_int_equal(0, export_new(t, &x));
+	assert_int_equal(100, export_read(x, 0, got, 100));
+	w = store_fix_write(f);
+	pin_init(&p);
+	store_fix_pin(&p, 1, "later");
+	store_fix_set(w, &p, 1);
+	assert_int_equal(0, store_commit(w));
+	assert_int_equal(want.len - 100, export_read(x, 100, got + 100, sizeof(got) - 100));
+	assert_memory_equal(want.data, got, want.len);
+	export_free(x);
+	store_read_end(t);
+	pin_deinit(&p);
+	buf_deinit(&want);
+}
+
+static void an_empty_pinset_is_an_empty_dump(void **state)
+{
+	struct store_txn *t = store_fix_read(*state);
+	struct export *x;
+	char c;
+
+	assert_int_equal(0, export_new(t, &x));
+	assert_int_equal(0, export_read(x, 0, &c, 1));
+	assert_int_equal(0, export_read(x, 7, &c, 1));
+	export_free(x);
+	store_read_end(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_dump_is_that_of_the_reference, setup, teardown),
+		cmocka_unit_test_setup_teardown(any_offset_reads_the_same_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_open_export_does_not_see_later_changes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_empty_pinset_is_an_empty_dump, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
