@@ -1,0 +1,318 @@
+/*
+ * The engine: a queue of operations on the loop, and one batch of the store under way. While that
+ * batch commits, operations gather; the next batch takes all of them (up to a limit) into one
+ * transaction and one delta.
+ */
+#include "consensus/crdt/crdt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "consensus/crdt/load.h"
+#include "consensus/crdt/local.h"
+#include "consensus/crdt/pending.h"
+#include "store/pinset.h"
+#include "util/container.h"
+
+#define LOG_AREA "crdt"
+#include "util/log.h"
+
+#define GROUP_CHANGES_MAX 256 /* of one transaction, so that its dirty pages stay few */
+
+struct crdt {
+	struct consensus base;
+	struct store *store;
+	const struct crdt_config *cfg;
+	const struct consensus_events *events;
+	struct consensus_op *queue, **queue_tail;
+	uv_timer_t cut_timer; /* crdt.batching: the age of the oldest pending operation */
+	bool cut_due;
+
+	/* the batch under way */
+	struct store_batch batch;
+	bool busy;
+	struct consensus_op *group;
+	bool cut; /* the batch makes deltas of what is pending */
+	uint64_t pending_after;
+
+	void (*closed)(void *arg);
+	void *closed_arg;
+	bool closing;
+};
+
+static void crdt_step(struct crdt *c);
+
+static bool batching(const struct crdt *c)
+{
+	return c->cfg->max_batch_size > 0 && c->cfg->max_batch_age_ms > 0;
+}
+
+/* ---- writer's thread ---- */
+
+static int apply_change(struct local_delta *d, struct consensus_change *ch)
+{
+	struct store_txn *t = d->t;
+	struct cid head;
+	int r = 0;
+
+	if (local_full(d) || local_has(d, &ch->cid)) {
+		r = local_finish(d, &head);
+		local_clear(d);
+		if (r == 0)
+			r = local_begin(d, t);
+	}
+	if (r < 0)
+		return r;
+	if (ch->unpin) {
+		r = local_del(d, &ch->cid, &ch->serial);
+		ch->applied = r == 1;
+	} else {
+		r = local_put(d, &ch->cid, ch->value.data, ch->value.len, 0, &ch->serial);
+		ch->applied = r == 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Decides each operation on what the ones before it left, and applies it. */
+static int apply_group(struct store_txn *t, struct crdt *c, struct local_delta *d)
+{
+	for (struct consensus_op *op = c->group; op; op = op->next) {
+		int r = op->decide(t, op);
+
+		op->status = r < 0 ? r : 0;
+		for (size_t i = 0; r == 1 && i < op->n_changes; i++) {
+			int a = d ? apply_change(d, &op->changes[i]) :
+				    pending_apply(t, &op->changes[i]);
+
+			if (a < 0)
+				return a;
+		}
+	}
+	return 0;
+}
+
+static int group_pending(struct store_txn *t, struct crdt *c)
+{
+	int r = apply_group(t, c, NULL);
+
+	if (r == 0 && (c->cut || store_info(t)->pending >= (uint64_t)c->cfg->max_batch_size))
+		r = pending_cut(t);
+	c->pending_after = store_info(t)->pending;
+	return r;
+}
+
+static int group_delta(struct store_txn *t, struct crdt *c)
+{
+	struct local_delta d;
+	struct cid head;
+	int r = 0;
+
+	if (store_info(t)->pending > 0) /* batching was switched off: first what waited for it */
+		r = pending_cut(t);
+	c->pending_after = 0;
+	if (r == 0)
+		r = local_begin(&d, t);
+	if (r < 0)
+		return r;
+	r = apply_group(t, c, &d);
+	if (r == 0)
+		r = local_finish(&d, &head);
+	local_clear(&d);
+	return r;
+}
+
+static int crdt_batch(struct store_txn *t, struct store_batch *b)
+{
+	struct crdt *c = container_of(b, struct crdt, batch);
+
+	return batching(c) ? group_pending(t, c) : group_delta(t, c);
+}
+
+/* ---- loop's thread ---- */
+
+static void report_changes(struct crdt *c, const struct consensus_op *op)
+{
+	const struct consensus_events *ev = c->events;
+
+	for (size_t i = 0; i < op->n_changes; i++) {
+		const struct consensus_change *ch = &op->changes[i];
+
+		if (!ch->applied || ch->serial == 0)
+			continue;
+		if (ch->unpin)
+			ev->pin_del(ev->arg, &ch->cid, ch->serial);
+		else
+			ev->pin_put(ev->arg, &ch->cid, ch->serial);
+	}
+}
+
+static void cut_timer_fired(uv_timer_t *timer)
+{
+	struct crdt *c = container_of(timer, struct crdt, cut_timer);
+
+	c->cut_due = true;
+	crdt_step(c);
+}
+
+static void crdt_batch_done(struct store_batch *b, int status)
+{
+	struct crdt *c = container_of(b, struct crdt, batch);
+	struct consensus_op *op = c->group, *next;
+
+	c->busy = false;
+	c->group = NULL;
+	if (status >= 0 && c->pending_after > 0 && !uv_is_active((uv_handle_t *)&c->cut_timer))
+		uv_timer_start(&c->cut_timer, cut_timer_fired, (uint64_t)c->cfg->max_batch_age_ms,
+			       0);
+	if (status >= 0 && c->pending_after == 0)
+		uv_timer_stop(&c->cut_timer);
+	if (status < 0)
+		log_err("a change of the pinset failed: %s", strerror(-status));
+	for (; op; op = next) {
+		next = op->next;
+		if (status < 0 && op->status == 0) {
+			op->status = status;
+			err_sys(&op->error, status, "writing the change to disk");
+		}
+		if (op->status == 0)
+			report_changes(c, op);
+		op->done(op, op->status);
+	}
+	crdt_step(c);
+}
+
+/* Takes operations off the queue, as many as fit into one transaction. */
+static struct consensus_op *take_group(struct crdt *c)
+{
+	struct consensus_op *first = c->queue, **end = &first;
+	unsigned n = 0;
+
+	/* How many changes an operation makes is known when it is decided: count operations. */
+	while (*end && n++ < GROUP_CHANGES_MAX)
+		end = &(*end)->next;
+	c->queue = *end;
+	if (!c->queue)
+		c->queue_tail = &c->queue;
+	*end = NULL;
+	return first;
+}
+
+static void timer_closed(uv_handle_t *h)
+{
+	struct crdt *c = container_of(h, struct crdt, cut_timer);
+	void (*closed)(void *) = c->closed;
+	void *arg = c->closed_arg;
+
+	free(c);
+	closed(arg);
+}
+
+static void crdt_step(struct crdt *c)
+{
+	if (c->busy)
+		return;
+	if (!c->queue && !c->cut_due) {
+		if (c->closing && !uv_is_closing((uv_handle_t *)&c->cut_timer))
+			uv_close((uv_handle_t *)&c->cut_timer, timer_closed);
+		return;
+	}
+	c->busy = true;
+	c->cut = c->cut_due;
+	c->cut_due = false;
+	c->group = take_group(c);
+	c->batch = (struct store_batch){ .fn = crdt_batch, .done = crdt_batch_done };
+	store_submit(c->store, &c->batch);
+}
+
+static void crdt_submit(struct consensus *base, struct consensus_op *op)
+{
+	struct crdt *c = container_of(base, struct crdt, base);
+
+	op->next = NULL;
+	op->status = 0;
+	*c->queue_tail = op;
+	c->queue_tail = &op->next;
+	crdt_step(c);
+}
+
+static void crdt_close(struct consensus *base, void (*closed)(void *arg), void *arg)
+{
+	struct crdt *c = container_of(base, struct crdt, base);
+
+	c->closing = true;
+	c->closed = closed;
+	c->closed_arg = arg;
+	/* What is pending becomes a delta before we go, as the reference does on shutdown. */
+	c->cut_due = c->cut_due || uv_is_active((uv_handle_t *)&c->cut_timer);
+	crdt_step(c);
+}
+
+static int crdt_load(struct consensus *base, struct consensus_loader **ret)
+{
+	return crdt_load_new(container_of(base, struct crdt, base)->store, ret);
+}
+
+/* ---- an import that a crash interrupted ---- */
+
+static int resume_job(struct store_txn *none, struct store_batch *b)
+{
+	return crdt_load_resume(container_of(b, struct crdt, batch)->store);
+}
+
+static void resume_done(struct store_batch *b, int status)
+{
+	struct crdt *c = container_of(b, struct crdt, batch);
+
+	if (status < 0)
+		log_err("going on with an import failed (%s), trying again at the next start",
+			strerror(-status));
+	c->busy = false;
+	c->events->replaced(c->events->arg);
+	crdt_step(c);
+}
+
+/* Before any operation. */
+static void resume_start(struct crdt *c)
+{
+	c->busy = true;
+	c->batch = (struct store_batch){ .fn = resume_job, .done = resume_done };
+	store_submit_job(c->store, &c->batch);
+}
+
+static const struct consensus_ops crdt_ops = {
+	.name = "crdt",
+	.submit = crdt_submit,
+	.load = crdt_load,
+	.close = crdt_close,
+};
+
+int crdt_new(struct store *s, uv_loop_t *loop, const struct crdt_config *cfg,
+	     const struct consensus_events *events, struct consensus **ret, struct err *e)
+{
+	struct crdt *c = calloc(1, sizeof(*c));
+	struct bulk_mark mark;
+	struct store_txn *t;
+	int r;
+
+	if (!c)
+		return err_sys(e, -ENOMEM, "starting crdt");
+	c->base.ops = &crdt_ops;
+	c->store = s;
+	c->cfg = cfg;
+	c->events = events;
+	c->queue_tail = &c->queue;
+	r = store_read(s, &t);
+	if (r < 0) {
+		free(c);
+		return err_sys(e, r, "reading the state");
+	}
+	uv_timer_init(loop, &c->cut_timer);
+	/* Left over from the last run: their time is up. */
+	c->cut_due = store_info(t)->pending > 0;
+	if (bulk_mark_get(t, &mark) == 0)
+		resume_start(c);
+	store_read_end(t);
+	*ret = &c->base;
+	crdt_step(c);
+	return 0;
+}

@@ -1,0 +1,260 @@
+#include "consensus/crdt/set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the best value of a key ---- */
+
+struct best {
+	uint64_t priority;
+	struct buf value;
+	bool found;
+};
+
+static int bytes_compare(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
+{
+	size_t n = an < bn ? an : bn;
+	int c = n ? memcmp(a, b, n) : 0;
+
+	return c ? c : (an > bn) - (an < bn);
+}
+
+static int best_offer(struct best *best, uint64_t priority, const uint8_t *value, size_t len)
+{
+	if (len == 0)
+		return 0;
+	if (best->found && (priority < best->priority ||
+			    (priority == best->priority &&
+			     bytes_compare(value, len, best->value.data, best->value.len) <= 0)))
+		return 0;
+	best->found = true;
+	best->priority = priority;
+	buf_reset(&best->value);
+	return buf_append(&best->value, value, len);
+}
+
+/* Offers what the stored block @number has for the key. */
+static int best_of_block(const struct store_txn *t, uint64_t number, const char *key, size_t key_len,
+			 struct best *best)
+{
+	struct block_row row;
+	struct block b;
+	int r = blocks_row(t, number, &row);
+
+	if (r < 0 || !row.stored)
+		return r;
+	r = block_decode(row.data, row.len, &b, NULL);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < b.delta.n_elements; i++) {
+		const struct delta_entry *en = &b.delta.elements[i];
+
+		if (en->key_len == key_len && memcmp(en->key, key, key_len) == 0)
+			r = best_offer(best, b.delta.priority, en->value, en->value_len);
+	}
+	block_clear(&b);
+	return r;
+}
+
+/* Over all elements of the key that have no tombstone. */
+static int best_value(const struct store_txn *t, uint64_t kid, const char *key, size_t key_len,
+		      struct best *best)
+{
+	uint64_t block = 0;
+	int r;
+
+	while ((r = elements_next(t, kid, &block)) == 0) {
+		r = tombstones_has(t, kid, block);
+		if (r == 0)
+			r = best_of_block(t, block, key, key_len, best);
+		if (r < 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- tombstones ---- */
+
+static void observe(const struct set_observer *o, bool put, const struct cid *cid, uint64_t serial)
+{
+	if (!o || !cid_defined(cid) || serial == 0)
+		return;
+	if (put)
+		o->put(o->arg, cid, serial);
+	else
+		o->del(o->arg, cid, serial);
+}
+
+/* Same value and priority as the row has: nothing to write. */
+static int row_has(const struct store_txn *t, uint64_t serial, uint64_t priority,
+		   const uint8_t *value, size_t len)
+{
+	struct pin_row row;
+	int r;
+
+	if (serial == 0)
+		return 0;
+	r = pinset_raw(t, serial, &row);
+	if (r < 0)
+		return r;
+	return row.priority == priority && row.value_len == len &&
+	       (len == 0 || memcmp(row.value, value, len) == 0);
+}
+
+static int recompute(struct store_txn *t, const struct sortkey *sk, struct key_row *row,
+		     const struct cid *cid, const char *key, size_t key_len,
+		     const struct set_observer *o)
+{
+	struct best best = { 0 };
+	uint64_t before = row->serial;
+	int r = best_value(t, row->kid, key, key_len, &best);
+
+	if (r == 0 && !best.found) {
+		r = pinset_unset(t, sk, row);
+		if (r == 0)
+			observe(o, false, cid, before);
+	} else if (r == 0) {
+		r = row_has(t, row->serial, best.priority, best.value.data, best.value.len);
+		if (r == 0)
+			r = pinset_set(t, sk, row, cid, best.value.data, best.value.len,
+				       best.priority, 0, 1);
+		else if (r == 1)
+			goto out;
+		if (r == 0)
+			observe(o, true, cid, row->serial);
+	}
+out:
+	buf_deinit(&best.value);
+	return r < 0 ? r : 0;
+}
+
+static bool same_key(const struct delta_entry *a, const struct delta_entry *b)
+{
+	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+static int merge_tombstones(struct store_txn *t, const struct delta *d,
+			    const struct set_observer *o)
+{
+	struct sortkey sk;
+	struct key_row row;
+	struct cid cid;
+
+	/* Each recomputation of the reference excludes all ids named before it in this delta, and
+	 * the last one of a key stays: so store all of them, then recompute. */
+	for (size_t i = 0; i < d->n_tombstones; i++) {
+		const struct delta_entry *en = &d->tombstones[i];
+		struct block_id id;
+		uint64_t number;
+		int r;
+
+		sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
+		block_id_of_text(en->id, en->id_len, &id);
+		r = pinset_key_make(t, &sk, &row);
+		if (r == 0)
+			r = blocks_number(t, &id, &number);
+		if (r == 0)
+			r = tombstones_add(t, row.kid, number);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < d->n_tombstones; i++) {
+		const struct delta_entry *en = &d->tombstones[i];
+		int r;
+
+		if (i + 1 < d->n_tombstones && same_key(en, &d->tombstones[i + 1]))
+			continue;
+		sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
+		r = pinset_key(t, &sk, &row);
+		if (r == 0)
+			r = recompute(t, &sk, &row, &cid, en->key, en->key_len, o);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- elements ---- */
+
+static int by_key_then_place(const void *a, const void *b)
+{
+	const struct delta_entry *x = *(const struct delta_entry *const *)a,
+				 *y = *(const struct delta_entry *const *)b;
+	int c = bytes_compare((const uint8_t *)x->key, x->key_len, (const uint8_t *)y->key,
+			      y->key_len);
+
+	return c ? c : (x > y) - (x < y);
+}
+
+/* All elements of one key in this delta, in its order: each is compared with the state before the
+ * delta, so the last that beats it stays, even if it is the smaller. */
+static int merge_key(struct store_txn *t, uint64_t number, uint64_t priority,
+		     const struct delta_entry **group, size_t n, const struct set_observer *o)
+{
+	const struct delta_entry *winner = NULL;
+	struct pin_row cur = { 0 };
+	struct sortkey sk;
+	struct key_row row;
+	struct cid cid;
+	int r;
+
+	sortkey_of_delta_key(group[0]->key, group[0]->key_len, &sk, &cid);
+	r = pinset_key_make(t, &sk, &row);
+	if (r == 0)
+		r = elements_add(t, row.kid, number);
+	if (r == 0)
+		r = tombstones_has(t, row.kid, number);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (row.serial)
+		r = pinset_raw(t, row.serial, &cur);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (priority < cur.priority)
+			continue;
+		if (priority == cur.priority &&
+		    bytes_compare(cur.value, cur.value_len, group[i]->value, group[i]->value_len) >= 0)
+			continue;
+		winner = group[i];
+	}
+	if (!winner)
+		return 0;
+	r = pinset_set(t, &sk, &row, &cid, winner->value, winner->value_len, priority, 0, 1);
+	if (r == 0)
+		observe(o, true, &cid, row.serial);
+	return r;
+}
+
+static int merge_elements(struct store_txn *t, uint64_t number, const struct delta *d,
+			  const struct set_observer *o)
+{
+	const struct delta_entry **order;
+	size_t n = d->n_elements, from, to;
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	order = malloc(n * sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		order[i] = &d->elements[i];
+	qsort(order, n, sizeof(*order), by_key_then_place);
+	for (from = 0; r == 0 && from < n; from = to) {
+		for (to = from + 1; to < n && same_key(order[from], order[to]); to++)
+			;
+		r = merge_key(t, number, d->priority, order + from, to - from, o);
+	}
+	free(order);
+	return r;
+}
+
+int set_merge(struct store_txn *t, uint64_t number, const struct delta *d,
+	      const struct set_observer *o)
+{
+	int r = merge_tombstones(t, d, o);
+
+	return r < 0 ? r : merge_elements(t, number, d, o);
+}
