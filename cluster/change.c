@@ -1,0 +1,243 @@
+/* Pins, unpins and batches of them: decided on the writer's thread, in the transaction that applies. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cluster/internal.h"
+#include "cluster/pinning.h"
+#include "store/pinset.h"
+#include "types/pin_pb.h"
+#include "util/clock.h"
+#include "util/container.h"
+#include "util/json_write.h"
+
+#define LOG_AREA "cluster"
+#include "util/log.h"
+
+#define EXPIRE_AT_ONCE 256 /* expired pins in one operation */
+
+/* One audit entry per item: "cid":...,"before":...,"after":..., lines end in a newline. */
+static int note_change(struct cluster_request *rq, const struct cid *cid, const struct pin *before,
+		       const struct pin *after)
+{
+	struct buf *b = &rq->audit;
+	char text[CID_TEXT_MAX + 1];
+	size_t n = cid_format(cid, text);
+	int r = buf_str(b, "\"cid\":");
+
+	if (r == 0)
+		r = json_write_string(b, text, n);
+	if (r == 0)
+		r = buf_str(b, ",\"before\":");
+	if (r == 0)
+		r = before ? pin_json_line(before, b) : buf_str(b, "null");
+	if (r == 0)
+		r = buf_str(b, ",\"after\":");
+	if (r == 0)
+		r = after ? pin_json_line(after, b) : buf_str(b, "null");
+	return r < 0 ? r : buf_byte(b, '\n');
+}
+
+static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
+			const struct cluster_item *item, struct pin *stored, struct err *e)
+{
+	struct pin_row row;
+	int r = pinset_find(t, &item->pin.cid, &row);
+
+	if (r == -ENOENT)
+		return err_set(e, -ENOENT, "pin is not part of the pinset");
+	if (r < 0)
+		return r;
+	r = pinset_decode(&row, stored, e);
+	if (r < 0)
+		return r;
+	if (rq->expiry && (stored->expire_at == PIN_TIME_UNSET || stored->expire_at > clock_now_s()))
+		return 0; /* changed since */
+	r = note_change(rq, &item->pin.cid, stored, NULL);
+	return r < 0 ? r : 1;
+}
+
+static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
+		      const struct cluster_item *item, struct pin *stored,
+		      struct consensus_change *ch, struct err *e)
+{
+	const struct cluster_options *opt = &rq->cluster->opt;
+	struct pin next;
+	int r;
+
+	pin_init(&next);
+	r = pinning_decide(t, opt->config, &opt->self, item, stored, &next, e);
+	if (r == 1) {
+		r = pin_pb_encode(&next, &ch->value);
+		if (r == 0)
+			r = note_change(rq, &next.cid, cid_defined(&stored->cid) ? stored : NULL,
+					&next);
+		r = r < 0 ? r : 1;
+	}
+	pin_deinit(&next);
+	return r;
+}
+
+/* Fills one change. 1: it is one, 0: nothing to do. */
+static int decide_item(const struct store_txn *t, struct cluster_request *rq,
+		       const struct cluster_item *item, struct consensus_change *ch, struct err *e)
+{
+	struct pin stored;
+	int r;
+
+	pin_init(&stored);
+	cid_copy(&ch->cid, &item->pin.cid);
+	ch->unpin = item->unpin;
+	r = item->unpin ? decide_unpin(t, rq, item, &stored, e) :
+			  decide_pin(t, rq, item, &stored, ch, e);
+	pin_deinit(&stored);
+	return r;
+}
+
+static int change_decide(struct store_txn *t, struct consensus_op *op)
+{
+	struct cluster_request *rq = container_of(op, struct cluster_request, op);
+	struct cluster *c = rq->cluster;
+	uint64_t removals = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < rq->n_items; i++) {
+		struct consensus_change *ch = &op->changes[op->n_changes];
+
+		r = decide_item(t, rq, &rq->items[i], ch, &op->error);
+		if (r < 0 && rq->n_items > 1) {
+			char text[CID_TEXT_MAX + 1];
+
+			cid_format(&rq->items[i].pin.cid, text);
+			err_wrap(&op->error, r, "entry %zu, %.80s", i + 1, text);
+		}
+		if (r < 0)
+			break;
+		op->n_changes += r == 1;
+		removals += r == 1 && ch->unpin;
+	}
+	if (r >= 0 && removals > 0 && !rq->expiry) {
+		r = brake_check(c->brake, t, removals, &op->error);
+		if (r == 0)
+			brake_count(c->brake, removals);
+	}
+	if (r < 0)
+		op->n_changes = 0;
+	return r < 0 ? r : op->n_changes > 0;
+}
+
+static void write_audit(struct cluster_request *rq)
+{
+	const char *p = (const char *)rq->audit.data, *end;
+
+	if (buf_terminate(&rq->audit) < 0)
+		return;
+	for (p = (const char *)rq->audit.data; *p; p = end + 1) {
+		end = strchrnul(p, '\n');
+		if (*end == '\0')
+			break;
+		rq->audit.data[end - (const char *)rq->audit.data] = '\0';
+		audit_line(rq->cluster, &rq->who, rq->expiry ? "expire" : "change", p, 0, NULL);
+	}
+}
+
+/* A pin that is stored like that already: try again what failed. */
+static void recover_items(struct cluster_request *rq)
+{
+	struct cluster *c = rq->cluster;
+	struct store_txn *t;
+
+	if (!c->tracker || store_read(c->opt.store, &t) < 0)
+		return;
+	for (size_t i = 0; i < rq->n_items; i++) {
+		struct pin_row row;
+
+		if (!rq->items[i].unpin && pinset_find(t, &rq->items[i].pin.cid, &row) == 0)
+			tracker_recover(c->tracker, row.serial);
+	}
+	store_read_end(t);
+}
+
+static void change_done(struct consensus_op *op, int status)
+{
+	struct cluster_request *rq = container_of(op, struct cluster_request, op);
+	struct cluster *c = rq->cluster;
+
+	if (status < 0)
+		rq->error = op->error;
+	else if (op->n_changes > 0)
+		write_audit(rq);
+	else
+		recover_items(rq);
+	for (size_t i = 0; i < rq->n_items; i++)
+		buf_deinit(&op->changes[i].value);
+	free(op->changes);
+	if (status == -EPERM && brake_engaged(c->brake))
+		keep_before_burst(c);
+	request_end(rq, status);
+}
+
+void change_start(struct cluster_request *rq)
+{
+	rq->op.changes = calloc(rq->n_items + 1, sizeof(*rq->op.changes));
+	if (!rq->op.changes) {
+		request_end(rq, err_sys(&rq->error, -ENOMEM, "changing the pinset"));
+		return;
+	}
+	rq->op.decide = change_decide;
+	rq->op.done = change_done;
+	rq->cluster->consensus->ops->submit(rq->cluster->consensus, &rq->op);
+}
+
+/* ---- expiry ---- */
+
+static void expire_done(struct cluster_request *rq, int status)
+{
+	struct cluster *c = rq->cluster;
+
+	c->expiring = false;
+	if (status < 0)
+		log_warn("removing expired pins: %s, trying again", rq->error.msg);
+	cluster_request_free(rq);
+	if (status == 0 && !c->closing)
+		expire_pins(c); /* until none is left */
+}
+
+static size_t collect_expired(const struct store_txn *t, struct cluster_item *items, size_t max)
+{
+	int64_t second = 0, now = clock_now_s();
+	enum due_kind kind = DUE_EXPIRY;
+	uint64_t serial = 0;
+	struct pin_row row;
+	size_t n = 0;
+
+	while (n < max && due_next(t, &second, &kind, &serial) == 0 && second <= now) {
+		if (kind != DUE_EXPIRY || pinset_row(t, serial, &row) < 0)
+			continue;
+		items[n].unpin = true;
+		if (cid_from_bytes(row.cid, row.cid_len, &items[n].pin.cid, NULL) == 0)
+			n++;
+	}
+	return n;
+}
+
+void expire_pins(struct cluster *c)
+{
+	struct cluster_request *rq;
+	struct store_txn *t;
+
+	if (c->expiring || c->opt.config->follower_mode || store_read(c->opt.store, &t) < 0)
+		return;
+	rq = cluster_request_new(CLUSTER_CHANGE, EXPIRE_AT_ONCE);
+	if (rq) {
+		rq->n_items = collect_expired(t, rq->items, EXPIRE_AT_ONCE);
+		rq->expiry = true;
+		rq->done = expire_done;
+	}
+	store_read_end(t);
+	if (rq && rq->n_items == 0) {
+		cluster_request_free(rq);
+	} else if (rq) {
+		c->expiring = true;
+		cluster_post(c, rq);
+	}
+}

@@ -1,0 +1,441 @@
+/* The peer put together: requests in, events out. */
+#include "cluster/cluster.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "cluster/internal.h"
+#include "store/pinset.h"
+#include "util/clock.h"
+#include "util/container.h"
+#include "util/json_write.h"
+#include "util/path.h"
+
+#define LOG_AREA "cluster"
+#include "util/log.h"
+
+#define EVENTS_BYTES (8u << 20)
+#define AUDIT_BYTES (16u << 20)
+#define TICK_MS 1000
+
+/* ---- what consensus and tracker report ---- */
+
+static void cid_member(const struct cid *cid, char *out, size_t cap)
+{
+	char text[CID_TEXT_MAX + 1];
+
+	cid_format(cid, text);
+	snprintf(out, cap, "\"cid\":\"%s\"", text);
+}
+
+static void on_pin(struct cluster *c, const struct cid *cid, uint64_t serial, bool removed)
+{
+	char more[CID_TEXT_MAX + 16];
+
+	cid_member(cid, more, sizeof(more));
+	event_line(c, removed ? "unpin" : "pin", more);
+	if (c->tracker && removed)
+		tracker_pin_del(c->tracker, cid, serial);
+	else if (c->tracker)
+		tracker_pin_put(c->tracker, cid, serial);
+	if (c->events.pin_changed)
+		c->events.pin_changed(c->events.arg, cid, serial, removed);
+}
+
+static void on_pin_put(void *arg, const struct cid *cid, uint64_t serial)
+{
+	on_pin(arg, cid, serial, false);
+}
+
+static void on_pin_del(void *arg, const struct cid *cid, uint64_t serial)
+{
+	on_pin(arg, cid, serial, true);
+}
+
+static void on_replaced(void *arg)
+{
+	struct cluster *c = arg;
+
+	if (c->tracker)
+		tracker_replaced(c->tracker);
+	if (c->events.all_changed)
+		c->events.all_changed(c->events.arg);
+}
+
+static void on_status(void *arg, const struct cid *cid, uint64_t serial, enum status status,
+		      const char *error)
+{
+	struct cluster *c = arg;
+	struct buf more = BUF_INIT(0);
+	char cid_text[CID_TEXT_MAX + 16];
+	int r;
+
+	cid_member(cid, cid_text, sizeof(cid_text));
+	r = buf_printf(&more, "%s,\"status\":\"%s\",\"error\":", cid_text, status_name(status));
+	if (r == 0)
+		r = json_write_string(&more, error ? error : "", error ? strlen(error) : 0);
+	if (r == 0)
+		r = buf_terminate(&more);
+	if (r == 0)
+		event_line(c, "status", (const char *)more.data);
+	buf_deinit(&more);
+}
+
+static void on_kubo(void *arg, bool up, const char *error)
+{
+	struct buf more = BUF_INIT(0);
+	int r = buf_str(&more, "\"error\":");
+
+	if (r == 0)
+		r = json_write_string(&more, error ? error : "", error ? strlen(error) : 0);
+	if (r == 0 && buf_terminate(&more) == 0)
+		event_line(arg, up ? "kubo_up" : "kubo_down", (const char *)more.data);
+	buf_deinit(&more);
+}
+
+/* ---- requests ---- */
+
+struct cluster_request *cluster_request_new(enum cluster_verb verb, size_t n_items)
+{
+	struct cluster_request *rq = calloc(1, sizeof(*rq));
+
+	if (!rq)
+		return NULL;
+	rq->verb = verb;
+	rq->items = calloc(n_items + 1, sizeof(*rq->items));
+	if (!rq->items) {
+		free(rq);
+		return NULL;
+	}
+	for (size_t i = 0; i < n_items; i++)
+		pin_init(&rq->items[i].pin);
+	rq->n_items = n_items;
+	return rq;
+}
+
+void cluster_request_free(struct cluster_request *rq)
+{
+	if (!rq)
+		return;
+	for (size_t i = 0; i < rq->n_items; i++)
+		pin_deinit(&rq->items[i].pin);
+	free(rq->items);
+	free(rq->text);
+	import_free(rq->import);
+	buf_deinit(&rq->audit);
+	free(rq);
+}
+
+static void close_when_idle(struct cluster *c);
+
+void request_end(struct cluster_request *rq, int status)
+{
+	struct cluster *c = rq->cluster;
+
+	if (status < 0 && rq->error.code == 0)
+		err_sys(&rq->error, status, "the request failed");
+	c->under_way--;
+	rq->done(rq, status);
+	close_when_idle(c);
+}
+
+static void recover_start(struct cluster_request *rq)
+{
+	struct cluster *c = rq->cluster;
+	struct pin_row row;
+	struct store_txn *t;
+	int r = store_read(c->opt.store, &t);
+
+	if (r < 0) {
+		request_end(rq, r);
+		return;
+	}
+	r = pinset_find(t, &rq->items[0].pin.cid, &row);
+	if (r == 0 && c->tracker)
+		tracker_recover(c->tracker, row.serial);
+	else if (r == 0)
+		r = err_set(&rq->error, -EROFS, "offline: nothing is pinned in Kubo");
+	else
+		err_set(&rq->error, r, "pin is not part of the pinset");
+	store_read_end(t);
+	request_end(rq, r);
+}
+
+static void gc_start(struct cluster_request *rq)
+{
+	struct cluster *c = rq->cluster;
+	int r;
+
+	if (!c->tracker)
+		r = err_set(&rq->error, -EROFS, "offline: there is no Kubo");
+	else
+		r = tracker_gc(c->tracker);
+	if (r == -EBUSY)
+		err_set(&rq->error, r, "a garbage collection is running");
+	request_end(rq, r);
+}
+
+static void request_start(struct mbox_msg *m)
+{
+	struct cluster_request *rq = container_of(m, struct cluster_request, msg);
+	struct cluster *c = rq->cluster;
+
+	c->under_way++;
+	if (c->closing) {
+		request_end(rq, err_set(&rq->error, -EROFS, "the peer is shutting down"));
+		return;
+	}
+	if (rq->verb <= CLUSTER_CLEAN && rq->verb != CLUSTER_IMPORT && cluster_importing(c)) {
+		request_end(rq, err_set(&rq->error, -EBUSY, "an import is running"));
+		return;
+	}
+	switch (rq->verb) {
+	case CLUSTER_CHANGE:
+		change_start(rq);
+		break;
+	case CLUSTER_RECOVER:
+		recover_start(rq);
+		break;
+	case CLUSTER_IMPORT:
+		import_start(rq);
+		break;
+	case CLUSTER_CLEAN:
+		clean_start(rq);
+		break;
+	case CLUSTER_BACKUP:
+		backup_start(rq);
+		break;
+	case CLUSTER_BACKUP_REMOVE:
+		backup_remove_start(rq);
+		break;
+	case CLUSTER_ALLOW:
+		allow_start(rq);
+		break;
+	case CLUSTER_GC:
+		gc_start(rq);
+		break;
+	}
+}
+
+void cluster_post(struct cluster *c, struct cluster_request *rq)
+{
+	rq->cluster = c;
+	rq->msg.fn = request_start;
+	mbox_post(c->opt.mbox, &rq->msg);
+}
+
+/* ---- life ---- */
+
+static void tick(uv_timer_t *timer)
+{
+	struct cluster *c = container_of(timer, struct cluster, tick);
+
+	brake_tick(c->brake);
+	if (!c->closing)
+		expire_pins(c);
+}
+
+static int open_logs(struct cluster *c, struct err *e)
+{
+	char *backups = path_join(c->opt.data_folder, "backups");
+	int r = backups ? backups_open(backups, c->opt.backups_rotate, &c->backups, e) : -ENOMEM;
+
+	free(backups);
+	if (r == 0)
+		r = journal_open(c->opt.data_folder, "audit", AUDIT_BYTES, c->opt.audit_days,
+				 &c->audit, e);
+	if (r == 0)
+		r = journal_open(c->opt.data_folder, "events", EVENTS_BYTES, 0, &c->events_log, e);
+	return r;
+}
+
+static void cluster_free(struct cluster *c)
+{
+	brake_free(c->brake);
+	journal_close(c->events_log);
+	journal_close(c->audit);
+	backups_close(c->backups);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct err *e)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_sys(e, -ENOMEM, "starting the peer");
+	c->opt = *opt;
+	pthread_mutex_init(&c->lock, NULL);
+	c->consensus_events = (struct consensus_events){ .pin_put = on_pin_put,
+							 .pin_del = on_pin_del,
+							 .replaced = on_replaced,
+							 .arg = c };
+	r = open_logs(c, e);
+	if (r == 0)
+		r = brake_new(opt->store, opt->max_unpins, &c->brake);
+	if (r < 0) {
+		cluster_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+const struct consensus_events *cluster_consensus_events(struct cluster *c)
+{
+	return &c->consensus_events;
+}
+
+void cluster_set_events(struct cluster *c, const struct cluster_events *ev)
+{
+	c->events = *ev;
+}
+
+int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e)
+{
+	struct tracker_options to = {
+		.store = c->opt.store,
+		.loop = c->opt.loop,
+		.kubo = c->opt.kubo,
+		.kubo_config = c->opt.kubo_config,
+		.config = c->opt.tracker,
+		.pin_recover_interval_ms = c->opt.config->pin_recover_interval_ms,
+		.self = c->opt.self,
+		.events = { .changed = on_status, .kubo = on_kubo, .arg = c },
+	};
+	int r = 0;
+
+	c->consensus = consensus;
+	if (c->opt.kubo)
+		r = tracker_new(&to, &c->tracker, e);
+	if (r < 0)
+		return r;
+	uv_timer_init(c->opt.loop, &c->tick);
+	c->tick_open = true;
+	uv_timer_start(&c->tick, tick, TICK_MS, TICK_MS);
+	return 0;
+}
+
+static void tracker_closed(void *arg)
+{
+	struct cluster *c = arg;
+	void (*closed)(void *) = c->closed;
+	void *closed_arg = c->closed_arg;
+
+	c->tracker = NULL;
+	cluster_free(c);
+	closed(closed_arg);
+}
+
+static void consensus_closed(void *arg)
+{
+	struct cluster *c = arg;
+
+	if (c->tracker)
+		tracker_close(c->tracker, tracker_closed, c);
+	else
+		tracker_closed(c);
+}
+
+static void tick_closed(uv_handle_t *h)
+{
+	struct cluster *c = container_of(h, struct cluster, tick);
+
+	c->consensus->ops->close(c->consensus, consensus_closed, c);
+}
+
+static void close_when_idle(struct cluster *c)
+{
+	if (!c->closing || c->under_way > 0 || !c->tick_open)
+		return;
+	c->tick_open = false;
+	c->drained(c->closed_arg);
+	mbox_drain(c->opt.mbox); /* what was posted until now is refused */
+	uv_close((uv_handle_t *)&c->tick, tick_closed);
+}
+
+void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)(void *arg),
+		   void *arg)
+{
+	c->closing = true;
+	import_abort(c);
+	c->drained = drained;
+	c->closed = closed;
+	c->closed_arg = arg;
+	close_when_idle(c);
+}
+
+/* ---- for the tree ---- */
+
+struct store *cluster_store(const struct cluster *c)
+{
+	return c->opt.store;
+}
+
+struct backups *cluster_backups(const struct cluster *c)
+{
+	return c->backups;
+}
+
+struct journal *cluster_audit(const struct cluster *c)
+{
+	return c->audit;
+}
+
+struct journal *cluster_events_log(const struct cluster *c)
+{
+	return c->events_log;
+}
+
+struct tracker *cluster_tracker(const struct cluster *c)
+{
+	return c->tracker;
+}
+
+const struct cluster_options *cluster_options(const struct cluster *c)
+{
+	return &c->opt;
+}
+
+uint64_t cluster_allowance(const struct cluster *c)
+{
+	return brake_allowance(c->brake);
+}
+
+bool cluster_braked(const struct cluster *c)
+{
+	return brake_engaged(c->brake);
+}
+
+const char *cluster_consensus_name(const struct cluster *c)
+{
+	return c->consensus ? c->consensus->ops->name : "";
+}
+
+int cluster_pin_status(const struct cluster *c, const struct store_txn *t, uint64_t serial,
+		       struct status_row *row)
+{
+	int r = status_get(t, serial, row);
+
+	if (r == 0 && c->tracker && tracker_pinning(c->tracker, serial))
+		row->status = STATUS_PINNING;
+	return r;
+}
+
+void cluster_audit_refusal(struct cluster *c, const struct cluster_who *who, const char *path,
+			   int code, const char *reason)
+{
+	struct buf more = BUF_INIT(0);
+	int r = buf_str(&more, "\"path\":");
+
+	if (r == 0)
+		r = json_write_string(&more, path, strlen(path));
+	if (r == 0)
+		r = buf_terminate(&more);
+	if (r == 0)
+		audit_line(c, who, "refused", (const char *)more.data, code, reason);
+	buf_deinit(&more);
+}

@@ -1,0 +1,140 @@
+/*
+ * The peer: what should happen. This header is all that fs/ sees of it.
+ *
+ * Requests are posted from any thread, carried out on the loop and the writer, and end with one call
+ * of done on the loop's thread: 0 when what was asked for is durable, -errno with the reason in
+ * words otherwise.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "cluster/backup.h"
+#include "cluster/cluster_config.h"
+#include "cluster/import.h"
+#include "cluster/journal.h"
+#include "cluster/tracker.h"
+#include "consensus/consensus.h"
+#include "store/store.h"
+#include "types/pin_json.h"
+
+struct cluster;
+
+struct cluster_who {
+	uid_t uid;
+	pid_t pid;
+	char program[32]; /* "" when not known */
+};
+
+/* One pin or unpin asked for. */
+struct cluster_item {
+	bool unpin;
+	bool touch; /* pin with defaults; only recover what is pinned already */
+	struct pin pin; /* owned; its cid is always set */
+	struct pin_json_keys keys; /* what the document gave */
+	enum pin_mode mode;
+};
+
+enum cluster_verb {
+	CLUSTER_CHANGE, /* items: all or nothing */
+	CLUSTER_RECOVER, /* items[0].pin.cid: try again now */
+	CLUSTER_IMPORT, /* import: the pinset becomes what was parsed */
+	CLUSTER_CLEAN, /* empty, after a dump */
+	CLUSTER_BACKUP, /* a dump of now, with the name in text */
+	CLUSTER_BACKUP_REMOVE, /* the dump with the name in text */
+	CLUSTER_ALLOW, /* number: so many removals pass within ten minutes */
+	CLUSTER_GC, /* start garbage collection in Kubo */
+};
+
+struct cluster_request {
+	enum cluster_verb verb;
+	struct cluster_who who;
+	struct cluster_item *items; /* owned by the request */
+	size_t n_items;
+	struct import *import; /* taken over */
+	char *text; /* owned */
+	uint64_t number;
+	void (*done)(struct cluster_request *rq, int status);
+	void *arg; /* for done */
+	struct err error;
+
+	/* private */
+	struct cluster *cluster;
+	struct mbox_msg msg;
+	struct consensus_op op;
+	struct store_batch batch;
+	uv_work_t work;
+	struct buf audit; /* lines of what was decided */
+	struct store_txn *view; /* what a dump is made of */
+	bool expiry; /* of the peer itself: pins whose time is over */
+	int status;
+};
+
+struct cluster_events {
+	/* Loop's thread: what the kernel may have cached is old. */
+	void (*pin_changed)(void *arg, const struct cid *cid, uint64_t serial, bool removed);
+	void (*all_changed)(void *arg);
+	void *arg;
+};
+
+struct cluster_options {
+	const struct cluster_config *config;
+	const struct tracker_config *tracker;
+	const struct informer_config *informer;
+	const struct kubo_config *kubo_config;
+	int64_t max_unpins; /* of a burst: 0 the rule of the manual, -1 no brake */
+	unsigned backups_rotate, audit_days;
+	const char *data_folder; /* backups, audit, events and spools lie in it */
+	struct peerid self;
+	struct store *store;
+	struct mbox *mbox;
+	uv_loop_t *loop;
+	struct kubo *kubo; /* NULL: offline */
+	bool offline;
+};
+
+/* Loop's thread. @consensus comes with cluster_start, since it needs cluster_consensus_events first. */
+int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct err *e);
+const struct consensus_events *cluster_consensus_events(struct cluster *c);
+int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e);
+/* Before the mount; loop's thread or before the loop runs. */
+void cluster_set_events(struct cluster *c, const struct cluster_events *ev);
+/* New requests are refused with -EROFS. When those under way have ended, @drained is called (after
+ * it nobody posts any more), then everything is taken down and freed, then @closed is called. */
+void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)(void *arg),
+		   void *arg);
+
+struct cluster_request *cluster_request_new(enum cluster_verb verb, size_t n_items);
+void cluster_request_free(struct cluster_request *rq);
+/* Any thread. */
+void cluster_post(struct cluster *c, struct cluster_request *rq);
+
+/* ---- for the tree; any thread ---- */
+
+struct store *cluster_store(const struct cluster *c);
+struct backups *cluster_backups(const struct cluster *c);
+struct journal *cluster_audit(const struct cluster *c);
+struct journal *cluster_events_log(const struct cluster *c);
+struct tracker *cluster_tracker(const struct cluster *c); /* NULL offline */
+const struct cluster_options *cluster_options(const struct cluster *c);
+bool cluster_importing(const struct cluster *c);
+uint64_t cluster_allowance(const struct cluster *c); /* removals that pass the brake */
+bool cluster_braked(const struct cluster *c); /* a burst of removals is being refused */
+const char *cluster_consensus_name(const struct cluster *c); /* "crdt"; "" before the start */
+/* A new spool for a dump written to state/import (or checked only). -EBUSY: one is open or running. */
+int cluster_import_begin(struct cluster *c, bool check, struct import **ret);
+/* The last accepted dump: a descriptor, or -ENOENT. */
+int cluster_import_file(struct cluster *c);
+/* Appends the report of the last or running import (or check), as JSON. */
+int cluster_import_result(struct cluster *c, bool check, struct buf *out);
+
+/* The state of one pin on this peer, with what is under way. @row's error points into @t. */
+int cluster_pin_status(const struct cluster *c, const struct store_txn *t, uint64_t serial,
+		       struct status_row *row);
+
+/* A refusal or failure of an operation, for audit. */
+void cluster_audit_refusal(struct cluster *c, const struct cluster_who *who, const char *path,
+			   int code, const char *reason);

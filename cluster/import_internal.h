@@ -1,0 +1,34 @@
+/* What the files of the import share. Private. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "cluster/import.h"
+#include "cluster/internal.h"
+
+struct import {
+	struct cluster *cluster;
+	bool check; /* nothing is to change */
+	struct dump_reader reader;
+	struct consensus_loader *loader;
+	struct buf value, text; /* of the pin at hand */
+	char *file, *temp;      /* where the dump is kept, and under which name it gets there */
+	int fd;                 /* the dump as it came; -1 when only checked */
+	bool named;             /* it has the name temp */
+	uint64_t received, written_back;
+	bool finished;
+	bool resolved;    /* its result says how it ended */
+	struct err error; /* the first failure */
+	struct import_result result;
+	atomic_bool abort;
+
+	/* while committing */
+	struct consensus_load load;
+	struct err *reason;
+	bool may; /* a check: the import would be let through */
+};
+
+/* Shows what there is so far as the result of the open import. */
+void import_publish(struct import *im);
+/* How it ended; the next one may begin. */
+void import_resolve(struct import *im, int status, const char *reason);

@@ -1,0 +1,74 @@
+/* What is shown of the last or running import, and of the dump it took. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cluster/internal.h"
+#include "util/path.h"
+#include "util/rfc3339.h"
+
+int cluster_import_file(struct cluster *c)
+{
+	char *path = path_join(c->opt.data_folder, "import.json");
+	int fd;
+
+	if (!path)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	free(path);
+	return fd;
+}
+
+static json_t *time_json(int64_t ns)
+{
+	struct buf text = BUF_INIT(0);
+	json_t *ret = NULL;
+
+	if (ns == 0)
+		return json_null();
+	if (rfc3339_format_ns(&text, ns) == 0)
+		ret = json_stringn((const char *)text.data, text.len);
+	buf_deinit(&text);
+	return ret;
+}
+
+static json_t *result_json(const struct import_result *r)
+{
+	return json_pack(
+	    "{ss ss ss* so so sI si si sI sI sI sI sI sI sI sI sI sI ss* sI}", "state", r->state,
+	    "method", r->method, "error", r->error[0] ? r->error : NULL, "started",
+	    time_json(r->started_ns), "ended", time_json(r->ended_ns), "milliseconds",
+	    (json_int_t)((r->ended_ns > r->started_ns ? r->ended_ns - r->started_ns : 0) / 1000000),
+	    "uid", (int)r->uid, "pid", (int)r->pid, "bytes", (json_int_t)r->bytes, "lines",
+	    (json_int_t)r->lines, "pins", (json_int_t)r->pins, "added", (json_int_t)r->added,
+	    "changed", (json_int_t)r->changed, "removed", (json_int_t)r->removed, "unknown_keys",
+	    (json_int_t)r->unknown_keys, "defaults_filled", (json_int_t)r->defaulted,
+	    "revision_before", (json_int_t)r->revision_before, "revision_after",
+	    (json_int_t)r->revision_after, "head", r->head[0] ? r->head : NULL, "height",
+	    (json_int_t)r->height);
+}
+
+int cluster_import_result(struct cluster *c, bool check, struct buf *out)
+{
+	struct import_result r;
+	json_t *root;
+	char *text;
+	int ret;
+
+	pthread_mutex_lock(&c->lock);
+	r = c->import_results[check];
+	pthread_mutex_unlock(&c->lock);
+	root = r.state[0] ? result_json(&r) : json_pack("{ss}", "state", "none");
+	text = root ? json_dumps(root, JSON_INDENT(4)) : NULL;
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	ret = buf_str(out, text);
+	if (ret == 0)
+		ret = buf_byte(out, '\n');
+	free(text);
+	return ret;
+}

@@ -1,0 +1,54 @@
+/* What the files of this folder share about the peer. Private. */
+#pragma once
+
+#include "cluster/brake.h"
+#include "cluster/cluster.h"
+
+struct cluster {
+	struct cluster_options opt;
+	struct consensus *consensus;
+	struct consensus_events consensus_events;
+	struct cluster_events events;
+	struct backups *backups;
+	struct journal *audit, *events_log;
+	struct tracker *tracker; /* NULL offline */
+	struct brake *brake;
+	uv_timer_t tick; /* expiry, end of bursts */
+	bool tick_open, expiring;
+	unsigned under_way; /* requests that have not ended; loop's thread */
+	bool closing;
+	void (*drained)(void *arg);
+	void (*closed)(void *arg);
+	void *closed_arg;
+
+	pthread_mutex_t lock;
+	/* What follows is under lock; [1] is of checks. */
+	bool import_open[2]; /* a spool exists */
+	struct import_result import_results[2]; /* the last one, or that of the open spool */
+	struct import *import_running; /* being committed */
+};
+
+/* cluster.c: ends a request with its reason, on the loop. */
+void request_end(struct cluster_request *rq, int status);
+
+/* change.c */
+void change_start(struct cluster_request *rq);
+void expire_pins(struct cluster *c);
+
+/* keep.c: dumps, cleanup, the brake's allowance. */
+void clean_start(struct cluster_request *rq);
+void backup_start(struct cluster_request *rq);
+void backup_remove_start(struct cluster_request *rq);
+void allow_start(struct cluster_request *rq);
+/* The brake engaged: dumps what there was before the burst, behind the scenes. */
+void keep_before_burst(struct cluster *c);
+
+/* import_run.c */
+void import_start(struct cluster_request *rq);
+/* The peer stops: an import that has not switched yet gives up. Loop's thread. */
+void import_abort(struct cluster *c);
+
+/* log_events.c */
+void audit_line(struct cluster *c, const struct cluster_who *who, const char *what,
+		const char *more, int status, const char *reason);
+void event_line(struct cluster *c, const char *event, const char *more);

@@ -1,0 +1,211 @@
+#include "cluster/pinning.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cluster/cluster.h"
+#include "store/pinset.h"
+#include "util/clock.h"
+
+int pinning_factors(const struct cluster_config *cfg, int32_t *min, int32_t *max, struct err *e)
+{
+	if (*min == 0)
+		*min = cfg->replication_factor_min;
+	if (*max == 0)
+		*max = cfg->replication_factor_max;
+	if (*min < -1 || *min == 0)
+		return err_set(e, -EINVAL, "replication_factor_min is wrong (-1, or from 1 up)");
+	if (*max < -1 || *max == 0)
+		return err_set(e, -EINVAL, "replication_factor_max is wrong (-1, or from 1 up)");
+	if ((*min == -1) != (*max == -1))
+		return err_set(e, -EINVAL,
+			       "replication_factor_min and max must be -1 when one of them is");
+	if (*min > *max)
+		return err_set(e, -EINVAL, "replication_factor_min is larger than max");
+	return 0;
+}
+
+/* Where the two keys say different things, the one that was changed counts. */
+static int decide_depth(const struct cluster_item *item, const struct pin *stored, struct pin *ret,
+			struct err *e)
+{
+	bool has_mode = item->keys.given & PIN_KEY_MODE;
+	bool has_depth = item->keys.given & PIN_KEY_MAX_DEPTH;
+	int32_t by_mode = item->mode == PIN_MODE_DIRECT ? PIN_DEPTH_DIRECT : PIN_DEPTH_RECURSIVE;
+	bool mode_changed, depth_changed;
+
+	if (!has_depth)
+		ret->max_depth = has_mode ? by_mode : PIN_DEPTH_RECURSIVE;
+	if (!has_depth || !has_mode || pin_mode(ret) == item->mode)
+		return 0;
+	mode_changed = !cid_defined(&stored->cid) || pin_mode(stored) != item->mode;
+	depth_changed = !cid_defined(&stored->cid) || stored->max_depth != ret->max_depth;
+	if (mode_changed == depth_changed)
+		return err_set(e, -EINVAL, "mode is \"%s\" but max_depth is %d: change one of them",
+			       pin_mode_name(item->mode), ret->max_depth);
+	if (mode_changed)
+		ret->max_depth = by_mode;
+	return 0;
+}
+
+static bool is_member(const struct peerid *self, const struct peerid *id)
+{
+	return peerid_equal(self, id);
+}
+
+/* The members among @list, at most @max of them. */
+static size_t keep_members(const struct peerid *self, const struct peerid *list, size_t n,
+			   struct peerid *out, size_t max)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n && k < max; i++)
+		if (is_member(self, &list[i]))
+			out[k++] = list[i];
+	return k;
+}
+
+static int decide_allocations(const struct peerid *self, const struct cluster_item *item,
+			      const struct pin *stored, bool restored, struct pin *ret,
+			      struct err *e)
+{
+	const struct pin *doc = &item->pin;
+	struct peerid *list;
+	size_t n;
+
+	ret->allocations = NULL;
+	ret->n_allocations = 0;
+	if (ret->replication_min == -1)
+		return 0;
+	list = pin_alloc(ret, sizeof(*list) * (size_t)(doc->n_allocations + stored->n_allocations + 1));
+	if (!list)
+		return -ENOMEM;
+	/* What the stored pin has stays where it is; a restored one keeps what it names. */
+	if (restored)
+		n = keep_members(self, doc->allocations, doc->n_allocations, list,
+				 (size_t)ret->replication_max);
+	else
+		n = keep_members(self, stored->allocations, stored->n_allocations, list,
+				 (size_t)ret->replication_max);
+	if (n == 0)
+		list[n++] = *self;
+	if (n < (size_t)ret->replication_min)
+		return err_set(e, -ENOSPC,
+			       "not enough peers to allocate CID. Needed at least: %d. Wanted at "
+			       "most: %d. Available candidates: 1",
+			       ret->replication_min, ret->replication_max);
+	ret->allocations = list;
+	ret->n_allocations = n;
+	return 0;
+}
+
+/* pin_update: the options of the pin it names, but for name and expiry where given. */
+static int decide_update(const struct store_txn *t, const struct cluster_item *item,
+			 struct pin *ret, struct err *e)
+{
+	struct cid cid, update;
+	struct pin_text name = ret->name;
+	int64_t expire_at = ret->expire_at, timestamp = ret->timestamp;
+	struct pin_row row;
+	struct pin from;
+	int r = pinset_find(t, &ret->pin_update, &row);
+
+	if (r == -ENOENT)
+		return err_set(e, -ENOENT, "pin_update: that pin is not part of the pinset");
+	if (r < 0)
+		return r;
+	cid_copy(&cid, &ret->cid);
+	cid_copy(&update, &ret->pin_update);
+	pin_init(&from);
+	r = pinset_decode(&row, &from, e);
+	if (r == 0 && from.type != PIN_TYPE_DATA)
+		r = err_set(e, -EINVAL, "pin_update: that is a %s", pin_type_name(from.type));
+	if (r == 0)
+		r = pin_copy(ret, &from);
+	pin_deinit(&from);
+	if (r < 0)
+		return r;
+	cid_copy(&ret->cid, &cid);
+	cid_copy(&ret->pin_update, &update);
+	if (name.n > 0)
+		ret->name = name; /* of the document, which lives on in @item */
+	if (item->keys.given & PIN_KEY_EXPIRE_AT)
+		ret->expire_at = expire_at;
+	ret->timestamp = timestamp;
+	return 0;
+}
+
+static int check_against_stored(const struct pin *stored, const struct pin *ret, struct err *e)
+{
+	if (!cid_defined(&stored->cid))
+		return 0;
+	if (stored->type != ret->type && stored->type != PIN_TYPE_BAD)
+		return err_set(e, -EINVAL, "the CID is pinned with type %s: unpin it first",
+			       pin_type_name(stored->type));
+	if (pin_mode(stored) == PIN_MODE_RECURSIVE && pin_mode(ret) == PIN_MODE_DIRECT)
+		return err_set(e, -EBUSY,
+			       "cannot repin a CID which is already pinned in recursive mode (new "
+			       "pin is pinned as direct). Unpin it first.");
+	return 0;
+}
+
+static int load_stored(const struct store_txn *t, const struct cid *cid, struct pin *stored)
+{
+	struct pin_row row;
+	int r = pinset_find(t, cid, &row);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = pinset_decode(&row, stored, NULL);
+	return r == -EBADMSG ? 0 : r;
+}
+
+static bool is_restored(const struct cluster_item *item, const struct pin *stored)
+{
+	return (item->keys.given & PIN_KEY_TIMESTAMP) && item->pin.timestamp != PIN_TIME_UNSET &&
+	       (!cid_defined(&stored->cid) || stored->timestamp != item->pin.timestamp);
+}
+
+int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
+		   const struct peerid *self, const struct cluster_item *item, struct pin *stored,
+		   struct pin *ret, struct err *e)
+{
+	int64_t now = clock_now_s();
+	bool restored;
+	int r = load_stored(t, &item->pin.cid, stored);
+
+	if (r < 0)
+		return r;
+	if (item->touch && cid_defined(&stored->cid))
+		return 0;
+	restored = is_restored(item, stored);
+	r = pin_copy(ret, &item->pin);
+	if (r == 0 && !(item->keys.given & PIN_KEY_TYPE))
+		ret->type = PIN_TYPE_DATA;
+	if (r == 0)
+		r = decide_depth(item, stored, ret, e);
+	if (r == 0 && !restored && cid_defined(&ret->pin_update) &&
+	    !cid_equal(&ret->pin_update, &ret->cid) &&
+	    !(cid_defined(&stored->cid) && cid_equal(&stored->pin_update, &ret->pin_update)))
+		r = decide_update(t, item, ret, e);
+	if (r == 0)
+		r = pinning_factors(cfg, &ret->replication_min, &ret->replication_max, e);
+	if (r == 0)
+		r = check_against_stored(stored, ret, e);
+	if (r == 0)
+		r = decide_allocations(self, item, stored, restored, ret, e);
+	if (r < 0)
+		return r;
+	ret->n_user_allocations = 0;
+	if (cid_defined(&stored->cid) && !restored && pin_equal_but_time(stored, ret))
+		return 0;
+	if (!restored && ret->expire_at != PIN_TIME_UNSET && ret->expire_at <= now &&
+	    ret->expire_at != stored->expire_at)
+		return err_set(e, -EINVAL, "expire_at is before the current time");
+	if (!restored)
+		ret->timestamp = cid_defined(&stored->cid) && stored->timestamp >= now ?
+					 stored->timestamp + 1 :
+					 now;
+	return 1;
+}
