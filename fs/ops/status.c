@@ -1,0 +1,300 @@
+/*
+ * The folder status/ and its files <cid>.json: how far this peer got with each pin. Writing to one,
+ * or touching it, tries again what failed. Source: GlobalPinInfo of ipfs-cluster 1.1.6
+ * (api/types.go).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "fs/ops/views.h"
+#include "util/json_write.h"
+#include "util/rfc3339.h"
+
+#define UNPIN_COOKIES (1ULL << 56) /* what is being unpinned is listed behind the pins */
+
+/* ---- the text; by hand, since a listing renders one per entry to tell its size ---- */
+
+static int text_member(struct buf *out, const char *lead, const char *key, const char *p, size_t n)
+{
+	int r = buf_printf(out, "%s\"%s\": ", lead, key);
+
+	return r < 0 ? r : json_write_string(out, p, n);
+}
+
+static int time_member(struct buf *out, const char *lead, const char *key, int64_t ns)
+{
+	int r = buf_printf(out, "%s\"%s\": \"", lead, key);
+
+	if (r == 0)
+		r = rfc3339_format_ns(out, ns);
+	return r < 0 ? r : buf_byte(out, '"');
+}
+
+static int write_allocations(const struct pin *pin, struct buf *out)
+{
+	int r = buf_str(out, ",\n    \"allocations\": [");
+
+	for (size_t i = 0; r == 0 && i < pin->n_allocations; i++) {
+		char id[PEERID_TEXT_MAX];
+
+		peerid_format(&pin->allocations[i], id);
+		r = buf_printf(out, "%s\n        \"%s\"", i ? "," : "", id);
+	}
+	return r < 0 ? r : buf_str(out, pin->n_allocations ? "\n    ]" : "]");
+}
+
+static int write_origins(const struct pin *pin, struct buf *out)
+{
+	int r = buf_str(out, ",\n    \"origins\": [");
+
+	for (size_t i = 0; r == 0 && i < pin->n_origins; i++) {
+		r = buf_str(out, i ? ",\n        \"" : "\n        \"");
+		if (r == 0)
+			r = multiaddr_format(&pin->origins[i], out);
+		if (r == 0)
+			r = buf_byte(out, '"');
+	}
+	return r < 0 ? r : buf_str(out, pin->n_origins ? "\n    ]" : "]");
+}
+
+static int write_metadata(const struct pin *pin, struct buf *out)
+{
+	int r = buf_str(out, ",\n    \"metadata\": ");
+
+	if (r == 0 && pin->n_metadata == 0)
+		return buf_str(out, "null");
+	for (size_t i = 0; r == 0 && i < pin->n_metadata; i++) {
+		const struct pin_meta *m = &pin->metadata[i];
+
+		r = buf_str(out, i ? ",\n        " : "{\n        ");
+		if (r == 0)
+			r = json_write_string(out, m->key.p, m->key.n);
+		if (r == 0)
+			r = buf_str(out, ": ");
+		if (r == 0)
+			r = json_write_string(out, m->value.p, m->value.n);
+	}
+	return r < 0 ? r : buf_str(out, "\n    }");
+}
+
+static int write_pin(const struct view_row *row, struct buf *out)
+{
+	struct pin pin;
+	int r = 0;
+
+	pin_init(&pin);
+	if (row->pinned)
+		r = pinset_decode(&row->pin, &pin, NULL);
+	if (r == 0)
+		r = text_member(out, ",\n    ", "name", pin.name.p ? pin.name.p : "", pin.name.n);
+	if (r == 0)
+		r = write_allocations(&pin, out);
+	if (r == 0)
+		r = write_origins(&pin, out);
+	if (r == 0)
+		r = time_member(out, ",\n    ", "created",
+				row->pinned ? pin.timestamp * 1000000000 : row->since_ns);
+	if (r == 0)
+		r = write_metadata(&pin, out);
+	pin_deinit(&pin);
+	return r;
+}
+
+/* PinInfoShort: what one peer says. */
+static int write_peer(struct call *c, const struct view_row *row, struct buf *out)
+{
+	static const char lead[] = ",\n            ";
+	const char *name = view_peername(c->fs);
+	char self[PEERID_TEXT_MAX];
+	struct tracker_kubo kubo = { 0 };
+	int r;
+
+	view_self(c->fs, self);
+	view_kubo(c->fs, &kubo);
+	r = buf_printf(out, ",\n    \"peer_map\": {\n        \"%s\": {", self);
+	if (r == 0)
+		r = text_member(out, lead + 1, "peername", name, strlen(name));
+	if (r == 0)
+		r = text_member(out, lead, "ipfs_peer_id", kubo.id, strlen(kubo.id));
+	if (r == 0)
+		r = buf_printf(out, "%s\"status\": \"%s\"", lead, status_name(row->status));
+	if (r == 0)
+		r = time_member(out, lead, "timestamp", row->since_ns);
+	if (r == 0)
+		r = text_member(out, lead, "error", row->error, row->error_len);
+	if (r == 0)
+		r = buf_printf(out, "%s\"attempt_count\": %u%s\"priority_pin\": %s", lead,
+			       row->attempts, lead, row->priority ? "true" : "false");
+	return r < 0 ? r : buf_str(out, "\n        }\n    }\n}\n");
+}
+
+static int render(struct call *c, const struct view_row *row, struct buf *out)
+{
+	char cid[CID_TEXT_MAX + 1];
+	size_t n = cid_format(&row->cid, cid);
+	int r = buf_str(out, "{");
+
+	if (r == 0)
+		r = text_member(out, "\n    ", "cid", cid, n);
+	if (r == 0)
+		r = write_pin(row, out);
+	return r < 0 ? r : write_peer(c, row, out);
+}
+
+/* ---- the files ---- */
+
+static int render_pin_status(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
+{
+	struct view_row row;
+	int r = view_row(c, node_serial(ino), &row);
+
+	if (r < 0)
+		return r;
+	*ret_mtime_ns = row.since_ns;
+	return render(c, &row, out);
+}
+
+static int attr_pin_status(struct call *c, uint64_t ino, struct stat *st)
+{
+	return text_attr(c, ino, render_pin_status, CLASS_WRITABLE, st);
+}
+
+static int open_pin_status(struct call *c, uint64_t ino, struct handle *h)
+{
+	struct view_row row;
+	int r = view_row(c, node_serial(ino), &row);
+
+	if (r < 0)
+		return r;
+	cid_copy(&h->cid, &row.cid);
+	h->mtime_ns = row.since_ns;
+	return render(c, &row, &h->text);
+}
+
+static int recover(struct call *c, const struct cid *cid, const struct call_after *after)
+{
+	struct cluster_request *rq = cluster_request_new(CLUSTER_RECOVER, 1);
+
+	if (!rq)
+		return -ENOMEM;
+	cid_copy(&rq->items[0].pin.cid, cid);
+	return call_post(c, rq, after);
+}
+
+static int touch_pin_status(struct call *c, uint64_t ino, struct handle *h)
+{
+	struct call_after after = { .reply = REPLY_ATTR, .ino = ino };
+	struct view_row row;
+	int r = view_row(c, node_serial(ino), &row);
+
+	return r < 0 ? r : recover(c, &row.cid, &after);
+}
+
+/* Once for each open file, however many writes its bytes take. */
+static int write_pin_status(struct call *c, struct handle *h, const void *p, size_t n, uint64_t off)
+{
+	struct call_after after = { .reply = REPLY_WRITTEN, .written = n, .handle = h };
+
+	if (h->written)
+		return 0;
+	h->written = true;
+	return recover(c, &h->cid, &after);
+}
+
+static int truncate_pin_status(struct call *c, uint64_t ino, struct handle *h, uint64_t size)
+{
+	return 0;
+}
+
+const struct node_ops ops_pin_status = {
+	.attr = attr_pin_status,
+	.open = open_pin_status,
+	.read = text_read,
+	.write = write_pin_status,
+	.truncate = truncate_pin_status,
+	.touch = touch_pin_status,
+};
+
+/* ---- the folder ---- */
+
+static int entry_of(struct call *c, const struct view_row *row, uint64_t cookies,
+		    struct node_entry *ret)
+{
+	uint64_t ino = node_id(KIND_PIN_STATUS, row->serial);
+	struct buf text = BUF_INIT(0);
+	int r = render(c, row, &text);
+
+	view_name(row, ret->name);
+	ret->cookie = cookies + row->serial;
+	ret->timeout = 0;
+	node_stat(c->fs, ino, CLASS_WRITABLE, text.len, row->since_ns, &ret->st);
+	buf_deinit(&text);
+	return r;
+}
+
+static int lookup_status(struct call *c, uint64_t dir, const char *name, struct node_entry *ret)
+{
+	struct view_row row;
+	int r = fixed_lookup(c, dir, name, ret);
+
+	if (r != -ENOENT)
+		return r;
+	r = view_find(c, name, &row);
+	return r < 0 ? r : entry_of(c, &row, FIXED_COOKIES, ret);
+}
+
+static int next_pin(struct call *c, struct node_list *l, struct node_entry *ret)
+{
+	struct store_txn *t;
+	struct view_row row;
+	struct pin_row pin;
+	int r = 0;
+
+	if (!l->iter_open) {
+		r = call_view(c, &t);
+		if (r == 0)
+			r = pinset_iter_serials(
+			    t, l->cookie > FIXED_COOKIES ? l->cookie - FIXED_COOKIES : 0, &l->iter);
+		l->iter_open = r == 0;
+	}
+	if (r == 0)
+		r = pinset_next(&l->iter, &pin);
+	if (r == 0)
+		r = view_of_pin(c, &pin, &row);
+	return r < 0 ? r : entry_of(c, &row, FIXED_COOKIES, ret);
+}
+
+static int next_status(struct call *c, uint64_t dir, struct node_list *l, struct node_entry *ret)
+{
+	struct view_row row;
+	int r = -ENOENT;
+
+	if (l->cookie < FIXED_NR)
+		r = fixed_next(c, dir, l, ret);
+	if (r == -ENOENT && l->cookie < UNPIN_COOKIES)
+		r = next_pin(c, l, ret);
+	if (r != -ENOENT)
+		return r;
+	r = view_next_unpin(c, l->cookie >= UNPIN_COOKIES ? l->cookie - UNPIN_COOKIES : 0, &l->u[0],
+			    &row);
+	return r < 0 ? r : entry_of(c, &row, UNPIN_COOKIES, ret);
+}
+
+static int create_status(struct call *c, uint64_t dir, const char *name, struct handle *h,
+			 struct node_entry *ret)
+{
+	return call_refuse(c, -ENOENT, "pin is not part of the pinset");
+}
+
+static int unlink_status(struct call *c, uint64_t dir, const char *name)
+{
+	return call_refuse(c, -EPERM, "a status cannot be deleted: to unpin, rm pins/%.200s", name);
+}
+
+const struct node_ops ops_status = {
+	.attr = fixed_attr,
+	.lookup = lookup_status,
+	.next = next_status,
+	.create = create_status,
+	.unlink = unlink_status,
+};
