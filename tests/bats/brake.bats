@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# A wrong command is survived: what removes many pins at once meets the brake, with the reason
+# in why and the pinset of before in backups.
+load lib/common
+
+setup_file() {
+	journey_begin
+}
+
+setup() {
+	daemon_fresh
+	dump_lines 150 >"$BATS_TEST_TMPDIR/dump"
+	import_dump "$BATS_TEST_TMPDIR/dump"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/export"
+}
+
+teardown() {
+	journey_log
+}
+
+teardown_file() {
+	journey_end
+}
+
+# braked: at most 100 of the 150 pins are gone, and all of them are in a backup.
+braked() {
+	[ "$(pins_count)" -ge 50 ]
+	cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(backups | tail -n 1)"
+	grep -F "state/allow" "$M/why" >/dev/null
+	cp "$M/backups/$(backups | tail -n 1)" "$M/state/import"
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "rm -rf of all there is" {
+	run ! rm -rf "${M:?}"/*
+	[[ $output == *"not permitted"* ]]
+	[ "$(pins_count)" = 50 ]
+	braked
+}
+
+@test "rm of all pins" {
+	run ! rm -r "${M:?}/pins"
+	[ "$(pins_count)" = 50 ]
+	braked
+}
+
+@test "git clean around the mount" {
+	git init -q "$BATS_FILE_TMPDIR"
+	run git -C "$BATS_FILE_TMPDIR" clean -ffdxq -- "${M##*/}"
+	rm -rf "$BATS_FILE_TMPDIR/.git"
+	braked
+}
+
+@test "rsync --delete from an empty folder" {
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	run ! rsync -a --delete "$BATS_TEST_TMPDIR/empty/" "$M/pins/"
+	braked
+}
+
+@test "the wrong dump" {
+	dump_lines 40 wrong >"$BATS_TEST_TMPDIR/wrong"
+	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/wrong"
+	pins_same "$BATS_TEST_TMPDIR/export"
+	grep -F "state/allow" "$M/why" >/dev/null
+}
+
+@test "a dump cut at the end of a line" {
+	head -n 60 "$BATS_TEST_TMPDIR/export" >"$BATS_TEST_TMPDIR/cut"
+	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/cut"
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "a batch that removes nearly all" {
+	sed 's/.*"cid":"\([^"]*\)".*/-\1/' "$BATS_TEST_TMPDIR/export" >"$BATS_TEST_TMPDIR/batch"
+	refused "Operation not permitted" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "a reset during a burst" {
+	run ! rm -r "${M:?}/pins"
+	refused "Operation not permitted" rm -rf "${M:?}/state"
+	braked
+}
+
+@test "100 pins are removed without a question" {
+	sed -n '1,100s/.*"cid":"\([^"]*\)".*/\1/p' "$BATS_TEST_TMPDIR/export" |
+		while read -r cid; do
+			rm "${M:?}/pins/$cid.json"
+		done
+	pins_are 50
+}
+
+@test "a number in state/allow lets that many more pass" {
+	run ! rm -r "${M:?}/pins"
+	pins_are 50
+	echo 30 >"$M/state/allow"
+	run ! rm -r "${M:?}/pins"
+	pins_are 20
+	[ "$(cat "$M/state/allow")" = 0 ]
+}
+
+@test "state/allow lets the dump that removes more than half pass" {
+	dump_lines 40 wrong >"$BATS_TEST_TMPDIR/wrong"
+	echo 150 >"$M/state/allow"
+	import_dump "$BATS_TEST_TMPDIR/wrong"
+	pins_are 40
+}
+
+@test "state/allow takes a number alone" {
+	refused "Invalid argument" bash -c 'echo many > "$1"' _ "$M/state/allow"
+	refused "Invalid argument" bash -c 'echo -5 > "$1"' _ "$M/state/allow"
+}
+
+@test "fuse.max_unpins sets the limit" {
+	pinfs_stop "$M"
+	config_set "$C" '.fuse.max_unpins = 10'
+	pinfs_start "$M" "$C"
+	run ! rm -r "${M:?}/pins"
+	pins_are 140
+}

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# The daemon is killed at any moment, PINFS_CRASH_ROUNDS times for each kind of work: what was
+# acknowledged is there, what was not is there or not, and nothing is half done.
+load lib/common
+
+setup_file() {
+	journey_begin
+	export rounds=${PINFS_CRASH_ROUNDS:-5}
+}
+
+setup() {
+	daemon_fresh
+	ledger=$BATS_TEST_TMPDIR/ledger
+	: >"$ledger"
+}
+
+teardown() {
+	journey_log
+}
+
+teardown_file() {
+	journey_end
+}
+
+# nap: up to 0.3 s, so that the kill comes at another moment each round.
+nap() {
+	sleep "0.$(printf %03d $((RANDOM % 300)))"
+}
+
+# crash: kills, and starts again; the dead mount is the new daemon's to clear.
+crash() {
+	pinfs_kill9 "$M"
+	pinfs_start "$M" "$C"
+}
+
+# writer NAME: pins and unpins until the daemon is gone; "+CID" and "-CID" go to the ledger
+# when they were acknowledged, "?CID" before they are tried.
+writer() {
+	local i cid
+	for i in $(seq 100000); do
+		cid=$(cid_of "$1 $i")
+		echo "?$cid"
+		touch "$M/pins/$cid.json" 2>/dev/null || return 0
+		echo "+$cid"
+		[ $((i % 3)) -eq 0 ] || continue
+		echo "?$cid"
+		rm "${M:?}/pins/$cid.json" 2>/dev/null || return 0
+		echo "-$cid"
+	done
+}
+
+# ledger_holds: the last word of the ledger about each CID is true of the pinset; a CID whose
+# last word is "?" may be either.
+ledger_holds() {
+	sed 's/.*"cid":"\([^"]*\)".*/\1/' "$M/state/export" | sort >"$BATS_TEST_TMPDIR/there"
+	awk '{ last[substr($0, 2)] = substr($0, 1, 1) }
+		END { for (cid in last) if (last[cid] != "?") print last[cid] cid }' "$ledger" |
+		sort >"$BATS_TEST_TMPDIR/last"
+	grep '^+' "$BATS_TEST_TMPDIR/last" | cut -c 2- | sort | comm -23 - "$BATS_TEST_TMPDIR/there" \
+		>"$BATS_TEST_TMPDIR/lost"
+	grep '^-' "$BATS_TEST_TMPDIR/last" | cut -c 2- | sort | comm -12 - "$BATS_TEST_TMPDIR/there" \
+		>"$BATS_TEST_TMPDIR/back"
+	[ ! -s "$BATS_TEST_TMPDIR/lost" ] || {
+		echo "acknowledged and lost:"
+		cat "$BATS_TEST_TMPDIR/lost"
+		return 1
+	}
+	[ ! -s "$BATS_TEST_TMPDIR/back" ] || {
+		echo "removed and back:"
+		cat "$BATS_TEST_TMPDIR/back"
+		return 1
+	}
+	[ "$(pins_count)" = "$(wc -l <"$M/state/export")" ]
+	[ "$(stat -c %s "$M/state/export")" = "$(wc -c <"$M/state/export")" ]
+}
+
+@test "every acknowledged pin and unpin survives SIGKILL" {
+	for round in $(seq "$rounds"); do
+		writer "a$round" >>"$ledger" 3>&- &
+		writers=$!
+		writer "b$round" >>"$BATS_TEST_TMPDIR/ledger.b" 3>&- &
+		writers+=" $!"
+		nap
+		pinfs_kill9 "$M"
+		# shellcheck disable=SC2086 # two ids
+		wait $writers || true
+		cat "$BATS_TEST_TMPDIR/ledger.b" >>"$ledger"
+		: >"$BATS_TEST_TMPDIR/ledger.b"
+		pinfs_start "$M" "$C"
+		ledger_holds
+	done
+	[ "$(grep -c '^+' "$ledger")" -gt 0 ]
+}
+
+@test "after SIGKILL during an import the pinset is the old or the new one" {
+	dump_lines 3000 old >"$BATS_TEST_TMPDIR/old"
+	dump_lines 3000 new >"$BATS_TEST_TMPDIR/new"
+	import_dump "$BATS_TEST_TMPDIR/new"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/new.export"
+	import_dump "$BATS_TEST_TMPDIR/old"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/old.export"
+	next=new now=old
+	for round in $(seq "$rounds"); do
+		rm -f "$BATS_TEST_TMPDIR/acknowledged"
+		{
+			! cp "$BATS_TEST_TMPDIR/$next" "$M/state/import" 2>/dev/null ||
+				: >"$BATS_TEST_TMPDIR/acknowledged"
+		} 3>&- &
+		copier=$!
+		nap
+		pinfs_kill9 "$M"
+		wait "$copier" || true
+		pinfs_start "$M" "$C"
+		if [ -e "$BATS_TEST_TMPDIR/acknowledged" ]; then
+			pins_same "$BATS_TEST_TMPDIR/$next.export"
+		fi
+		if cmp -s "$BATS_TEST_TMPDIR/$next.export" "$M/state/export"; then
+			read -r next now <<<"$now $next"
+		else
+			pins_same "$BATS_TEST_TMPDIR/$now.export"
+		fi
+	done
+}
+
+@test "after SIGKILL during a reset the pinset is the old one or empty, and is in backups" {
+	dump_lines 500 >"$BATS_TEST_TMPDIR/dump"
+	import_dump "$BATS_TEST_TMPDIR/dump"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/export"
+	for round in $(seq "$rounds"); do
+		rm -rf "${M:?}/state" 2>/dev/null 3>&- &
+		remover=$!
+		sleep "0.$(printf %03d $((RANDOM % 60)))"
+		pinfs_kill9 "$M"
+		wait "$remover" || true
+		pinfs_start "$M" "$C"
+		if [ "$(pins_count)" = 0 ]; then
+			cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(backups | tail -n 1)"
+			import_dump "$BATS_TEST_TMPDIR/dump"
+		fi
+		pins_same "$BATS_TEST_TMPDIR/export"
+	done
+}
+
+@test "after SIGKILL during a batch all of it is there or nothing" {
+	for round in $(seq "$rounds"); do
+		before=$(pins_count)
+		dump_lines 300 "batch $round " | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+		cp "$BATS_TEST_TMPDIR/batch" "$M/batch" 2>/dev/null 3>&- &
+		copier=$!
+		sleep "0.$(printf %03d $((RANDOM % 60)))"
+		pinfs_kill9 "$M"
+		wait "$copier" || true
+		pinfs_start "$M" "$C"
+		pins_are "$before" || pins_are $((before + 300))
+	done
+}
+
+@test "a killed daemon's last document is whole" {
+	cid=$(cid_of whole)
+	for round in $(seq "$rounds"); do
+		last=
+		(
+			for i in $(seq 100000); do
+				bash -c 'echo "{\"name\":\"$1\"}" > "$2"' _ "$i" "$M/pins/$cid.json" 2>/dev/null || exit 0
+				echo "$i" >"$BATS_TEST_TMPDIR/last"
+			done
+		) 3>&- &
+		writer=$!
+		nap
+		pinfs_kill9 "$M"
+		wait "$writer" || true
+		pinfs_start "$M" "$C"
+		[ -e "$BATS_TEST_TMPDIR/last" ] || continue
+		last=$(cat "$BATS_TEST_TMPDIR/last")
+		name=$(jq -r .name "$M/pins/$cid.json")
+		[ "$name" = "$last" ] || [ "$name" = $((last + 1)) ]
+		rm "$BATS_TEST_TMPDIR/last"
+	done
+}
+
+@test "a full disk is: No space left on device, loses nothing, and is survived" {
+	pinfs_stop "$M"
+	small=$BATS_TEST_TMPDIR/small
+	mkdir "$small"
+	mount -t tmpfs -o size=12m none "$small" || skip "a small file system cannot be mounted here"
+	cp -a "$C" "$small/c"
+	pinfs_start "$(mnt 3)" "$small/c"
+	third=$(mnt 3)
+	touch "$third/pins/$(cid_of kept).json"
+	head -c 100m /dev/zero >"$small/filler" 2>/dev/null || true
+	dump_lines 20000 >"$BATS_TEST_TMPDIR/dump"
+	refused "No space left on device" import_dump "$BATS_TEST_TMPDIR/dump" "$third"
+	[ -e "$third/pins/$(cid_of kept).json" ]
+	rm "$small/filler"
+	touch "$third/pins/$(cid_of after).json"
+	pins_are 2 "$third"
+	pinfs_stop "$third"
+	pinfs_start "$third" "$small/c"
+	pins_are 2 "$third"
+	pinfs_stop "$third"
+	umount "$small"
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# Dumps and folders to and from the real ipfs-cluster-service.
+load lib/common
+
+setup_file() {
+	journey_begin
+	have_peers || return 0
+	pinfs_init "$C"
+	pinfs_start "$M" "$C"
+}
+
+setup() {
+	skip_without_go
+	G=$BATS_TEST_TMPDIR/go
+	go_service "$G" init
+}
+
+teardown() {
+	journey_log
+}
+
+teardown_file() {
+	journey_end
+}
+
+go_export() {
+	go_service "$G" state export -f "$1"
+}
+
+@test "a dump goes from the Go tool to pinfs and comes back byte for byte" {
+	for size in small medium; do
+		go_service "$G" state import -f "$vectors/dumps/$size/export.json"
+		go_export "$BATS_TEST_TMPDIR/$size.go"
+		cp "$BATS_TEST_TMPDIR/$size.go" "$M/state/import"
+		pins_same "$BATS_TEST_TMPDIR/$size.go"
+	done
+}
+
+@test "export of the Go tool piped into state/import restores" {
+	go_service "$G" state import -f "$vectors/dumps/small/export.json"
+	go_service "$G" state export | cat >"$M/state/import"
+	pins_same "$vectors/dumps/small/export.json"
+}
+
+@test "a dump goes from pinfs to the Go tool" {
+	import_dump "$vectors/dumps/medium/import.json"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/ours"
+	go_service "$G" state import -f "$BATS_TEST_TMPDIR/ours"
+	go_export "$BATS_TEST_TMPDIR/theirs"
+	cmp "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
+}
+
+@test "the same dump gives the same head in both" {
+	dump_lines 9000 >"$BATS_TEST_TMPDIR/large" # more than one delta
+	tac "$BATS_TEST_TMPDIR/large" >"$BATS_TEST_TMPDIR/reversed"
+	for dump in "$vectors/dumps/small/export.json" "$vectors/dumps/medium/import.json" \
+		"$vectors/dumps/medium/export.json" "$BATS_TEST_TMPDIR/large" "$BATS_TEST_TMPDIR/reversed"; do
+		go_service "$G" state import -f "$dump"
+		import_dump "$dump"
+		[ "$(go_heads "$G")" = "$(heads)" ] || {
+			echo "$dump: $(go_heads "$G") there, $(heads) here"
+			false
+		}
+	done
+}
+
+@test "the height is that of the Go tool" {
+	dump_lines 9000 >"$BATS_TEST_TMPDIR/large"
+	go_service "$G" state import -f "$BATS_TEST_TMPDIR/large"
+	import_dump "$BATS_TEST_TMPDIR/large"
+	height=$(go_service "$G" state crdt info 2>/dev/null | sed -n 's/.*max-height: \([0-9]*\).*/\1/p')
+	[ "$(jq .height "$M/state/info.json")" = "$height" ]
+}
+
+@test "duplicates and odd forms give the same head and the same dump" {
+	{
+		dump_lines 20
+		dump_lines 5
+		dump_lines 3 odd | jq -c '.NAME = "upper" | .later = {"a":1}'
+	} >"$BATS_TEST_TMPDIR/odd"
+	go_service "$G" state import -f "$BATS_TEST_TMPDIR/odd"
+	import_dump "$BATS_TEST_TMPDIR/odd"
+	go_export "$BATS_TEST_TMPDIR/theirs"
+	pins_same "$BATS_TEST_TMPDIR/theirs"
+	[ "$(go_heads "$G")" = "$(heads)" ]
+}
+
+@test "a dump of pins written here is accepted whole by the Go tool" {
+	rm -rf "${M:?}/state"
+	touch "$M/pins/$(cid_of one).json"
+	echo '{"name":"two <&> \u2028 é","mode":"direct","metadata":{"b":"2","a":"1"}}' >"$M/pins/$(cid_of two).json"
+	echo '{"expire_at":"2090-01-01T00:00:00+02:00"}' >"$M/pins/$(cid_of three).json"
+	cp "$M/state/export" "$BATS_TEST_TMPDIR/ours"
+	go_service "$G" state import -f "$BATS_TEST_TMPDIR/ours"
+	go_export "$BATS_TEST_TMPDIR/theirs"
+	cmp "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
+}

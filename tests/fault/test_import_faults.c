@@ -1,0 +1,336 @@
+/*
+ * Imports with every allocation and every write to disk failing in turn, and with the process
+ * ending at every write: the set is the old or the new one, and nothing leaks.
+ *
+ * Functions of the C library for the disk are replaced here for LMDB too, which is why they are the
+ * plain system calls; allocations are replaced for our own code only.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "consensus/crdt/load.h"
+#include "store/export.h"
+#include "tests/lib/store_fixture.h"
+
+#define PINS 60
+
+/* ---- faults ---- */
+
+static atomic_long alloc_left = -1; /* allocations until one fails; below 0: none does */
+static atomic_long disk_left = -1;
+static atomic_bool crash; /* the process ends instead */
+
+static bool hits(atomic_long *left)
+{
+	return atomic_load(left) >= 0 && atomic_fetch_sub(left, 1) == 0;
+}
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *s);
+
+void *__wrap_malloc(size_t n)
+{
+	return hits(&alloc_left) ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return hits(&alloc_left) ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return hits(&alloc_left) ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return hits(&alloc_left) ? NULL : __real_reallocarray(p, n, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return hits(&alloc_left) ? NULL : __real_strdup(s);
+}
+
+static bool disk_fails(void)
+{
+	if (!hits(&disk_left))
+		return false;
+	if (atomic_load(&crash))
+		_exit(42);
+	errno = ENOSPC;
+	return true;
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+	return fd > 2 && disk_fails() ? -1 : syscall(SYS_write, fd, p, n);
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return disk_fails() ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+/* Under the names without 64-bit offsets too, which a library may have been built with. */
+ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
+ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at) __asm__("pwritev");
+
+ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return pwrite(fd, p, n, at);
+}
+
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	return disk_fails() ? -1 : syscall(SYS_pwritev, fd, v, n, at, 0);
+}
+
+ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	return pwritev(fd, v, n, at);
+}
+
+ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	return disk_fails() ? -1 : syscall(SYS_writev, fd, v, n);
+}
+
+int fsync(int fd)
+{
+	return disk_fails() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	return disk_fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int posix_fallocate(int fd, off_t at, off_t n)
+{
+	return disk_fails() ? ENOSPC : syscall(SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
+}
+
+/* ---- an import ---- */
+
+static void open_store(struct store_fix *f)
+{
+	atomic_store(&alloc_left, -1);
+	atomic_store(&disk_left, -1);
+	store_fix_open(f);
+	assert_int_equal(0, crdt_load_resume(f->store));
+}
+
+static int add(struct consensus_loader *l, unsigned i, const char *name)
+{
+	struct buf value = BUF_INIT(0);
+	struct consensus_pin cp = { .name = name, .name_len = strlen(name), .line_len = 400 };
+	struct pin p;
+	int r;
+
+	pin_init(&p);
+	store_fix_pin(&p, i, name);
+	p.expire_at = cp.expire_at = i % 4 ? 0 : 1900000000;
+	cp.timestamp = p.timestamp;
+	cp.cid = &p.cid;
+	r = pin_pb_encode(&p, &value);
+	cp.value = value.data;
+	cp.value_len = value.len;
+	cp.document_len = (uint32_t)pin_json_document_len(&p, 399);
+	if (r == 0)
+		r = l->ops->add(l, &cp);
+	buf_deinit(&value);
+	pin_deinit(&p);
+	return r;
+}
+
+/* The set from..to, with @name for all. */
+static int import(struct store *s, enum consensus_method method, unsigned from, unsigned to,
+		  const char *name)
+{
+	struct consensus_load ld = { .method = method };
+	struct consensus_loader *l;
+	struct err e = { 0 };
+	int r = crdt_load_new(s, &l);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = from; r == 0 && i < to; i++)
+		r = add(l, i, name);
+	if (r == 0)
+		r = l->ops->seal(l);
+	if (r == 0)
+		r = l->ops->commit(l, &ld, &e);
+	l->ops->free(l);
+	return r;
+}
+
+static int import_new(struct store *s, enum consensus_method method)
+{
+	return import(s, method, PINS / 2, PINS + PINS / 2, "new");
+}
+
+static void setup_old(struct store_fix *f)
+{
+	store_fix_setup(f);
+	assert_int_equal(0, import(f->store, CONSENSUS_REPLACE, 0, PINS, "old"));
+}
+
+static void count_names(const struct store_txn *t, uint64_t *ret_old, uint64_t *ret_new)
+{
+	uint64_t number;
+	const char *p;
+	size_t n;
+
+	*ret_old = *ret_new = 0;
+	if (names_find(t, "old", 3, &number) == 0)
+		assert_int_equal(0, names_get(t, number, &p, &n, ret_old));
+	if (names_find(t, "new", 3, &number) == 0)
+		assert_int_equal(0, names_get(t, number, &p, &n, ret_new));
+}
+
+/* 0: the old set, 1: the new one. Anything else fails. */
+static int which(struct store_fix *f)
+{
+	struct store_txn *t = store_fix_read(f);
+	uint64_t old, new, unpins, rows = 0;
+	struct pinset_iter it;
+	struct pin_row row;
+
+	count_names(t, &old, &new);
+	assert_int_equal(PINS, old + new);
+	assert_true(old == 0 || new == 0);
+	assert_int_equal(PINS, store_info(t)->pins);
+	assert_int_equal(PINS, store_info(t)->by_status[STATUS_PIN_QUEUED]);
+	assert_int_equal(0, pinset_iter_keys(t, NULL, &it));
+	while (pinset_next(&it, &row) == 0)
+		rows++;
+	pinset_iter_end(&it);
+	assert_int_equal(PINS, rows);
+	assert_int_equal(0, unpin_count(t, &unpins));
+	assert_int_equal(new ? PINS / 2 : 0, unpins);
+	store_read_end(t);
+	return new > 0;
+}
+
+static const enum consensus_method methods[] = { CONSENSUS_REPLACE, CONSENSUS_UPDATE };
+
+/* An import with the fault at each place until one has no fault. @what: alloc_left or disk_left. */
+static void sweep(enum consensus_method method, atomic_long *what)
+{
+	bool faulty = true;
+	unsigned failed = 0;
+
+	for (long n = 0; faulty; n++) {
+		struct store_fix f;
+		int r;
+
+		setup_old(&f);
+		atomic_store(what, n);
+		r = import_new(f.store, method);
+		faulty = atomic_load(what) < 0;
+		atomic_store(what, -1);
+		failed += r < 0;
+		/* A failed write of LMDB's own page ends its use until it is opened again. */
+		store_close(f.store);
+		open_store(&f);
+		if (r == 0)
+			assert_int_equal(1, which(&f));
+		else if (method == CONSENSUS_REPLACE)
+			assert_int_equal(0, which(&f));
+		else
+			which(&f); /* behind the mark it goes on */
+		assert_int_equal(0, import_new(f.store, CONSENSUS_REPLACE));
+		assert_int_equal(1, which(&f));
+		store_fix_teardown(&f);
+	}
+	assert_true(failed > 5);
+}
+
+static void failing_allocations_leave_the_old_set(void **state)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		sweep(methods[i], &alloc_left);
+}
+
+static void failing_writes_leave_the_old_set(void **state)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		sweep(methods[i], &disk_left);
+}
+
+/* Ends a child at its @n-th write; returns whether there was one. */
+static bool crash_at(struct store_fix *f, enum consensus_method method, long n)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct store_fix child = *f;
+
+		store_fix_open(&child);
+		atomic_store(&crash, true);
+		atomic_store(&disk_left, n);
+		_exit(import_new(child.store, method) < 0);
+	}
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
+	return WEXITSTATUS(status) == 42;
+}
+
+static void crashes_leave_the_old_or_the_new_set(void **state)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		bool crashed = true;
+		unsigned old = 0, new = 0;
+
+		for (long n = 0; crashed; n++) {
+			struct store_fix f;
+
+			setup_old(&f);
+			store_close(f.store);
+			crashed = crash_at(&f, methods[i], n);
+			open_store(&f);
+			if (which(&f))
+				new ++;
+			else
+				old++;
+			store_fix_teardown(&f);
+		}
+		assert_true(old > 3);
+		assert_true(new > 1); /* crashes behind the switch, and the one without */
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(failing_allocations_leave_the_old_set),
+		cmocka_unit_test(failing_writes_leave_the_old_set),
+		cmocka_unit_test(crashes_leave_the_old_or_the_new_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
