@@ -15,8 +15,9 @@
 
 #define IMPORT_FILE "import.json"
 #define IMPORT_TEMP "import.json.new"
-#define WRITE_BACK_BYTES (8u << 20) /* dirty pages go to disk in such pieces, not all at the end   \
-				     */
+#define WRITE_BACK_BYTES                                                                           \
+	(8u << 20) /* dirty pages go to disk in such pieces, not all at the end                    \
+		    */
 
 /* ---- the spool ---- */
 

@@ -207,21 +207,12 @@ void tracker_choose(struct tracker *t)
 
 /* ---- a pin that changed ---- */
 
-/* Kubo is away: says so in the pin's state, which is else seen only when Kubo is back. */
+/* Kubo is away: what is wanted of it stays queued (whoever shows the state adds why), the rest is
+ * settled without it. */
 static void look_without_kubo(struct tracker *t, const struct pin_row *row)
 {
-	struct op *op;
-	enum want want = tracker_want(row, &t->opt.self, &t->pin);
-
-	if (!want_is_here(want)) {
+	if (!want_is_here(tracker_want(row, &t->opt.self, &t->pin)))
 		begin(t, row, 0);
-		return;
-	}
-	op = op_new(t, OP_PIN, row->serial, row->cid, row->cid_len);
-	if (!op)
-		return;
-	op->want = want;
-	op_finish(op, STATUS_PIN_ERROR, t->known.error);
 }
 
 static void look(struct tracker *t, const struct store_txn *txn, uint64_t serial)

@@ -165,11 +165,20 @@ static int prepare_folder(struct daemon *d, struct err *e)
 		return err_set(e, -EINVAL, "neither IPFS_CLUSTER_PATH nor HOME is set: give "
 					   "-o config=DIR");
 	service = path_join(folder, CONFIG_FILE);
-	if (service && access(service, F_OK) < 0)
+	if (!service)
+		r = err_sys(e, -ENOMEM, "starting");
+	else if (access(service, F_OK) < 0)
 		r = err_set(e, -EINVAL, "there is no configuration at %s: make one with pinfs --init",
 			    service);
 	else
 		r = config_load(folder, &d->config, e);
+	if (r == 0) {
+		const char *data = d->config->store.folder;
+
+		d->data_folder = data[0] == '/' ? strdup(data) :
+						  path_join(d->config->folder, data);
+		r = d->data_folder ? 0 : err_sys(e, -ENOMEM, "starting");
+	}
 	free(service);
 	free(by_default);
 	return r;
@@ -234,10 +243,6 @@ static int open_store(struct daemon *d, struct err *e)
 	struct store_options so = { .map_size = sc->map_size, .max_readers = READERS_MAX };
 	int r;
 
-	d->data_folder = sc->folder[0] == '/' ? strdup(sc->folder) :
-						path_join(d->config->folder, sc->folder);
-	if (!d->data_folder)
-		return err_sys(e, -ENOMEM, "starting");
 	so.folder = d->data_folder;
 	r = go_store_check(d->config, d->data_folder, d->opt->fresh, e);
 	if (r == 0)
@@ -371,9 +376,36 @@ static void take_down(struct daemon *d)
 	free(d->mountpoint);
 }
 
+/* Where the daemon of this folder is mounted, for whoever finds the folder locked. */
+static char *mount_note(const struct daemon *d)
+{
+	return path_join(d->data_folder, "mounted");
+}
+
+static void note_mount(const struct daemon *d)
+{
+	char *path = mount_note(d);
+
+	if (path && path_write_atomic(path, d->mountpoint, strlen(d->mountpoint), 0644, NULL) < 0)
+		log_warn("%s could not be written", path);
+	free(path);
+}
+
 static int lock_folder(struct daemon *d, struct err *e)
 {
-	return lockfile_take(d->config->folder, &d->lock, e);
+	struct buf where = BUF_INIT(0);
+	int r = lockfile_take(d->config->folder, &d->lock, e);
+	char *path = r == -EBUSY ? mount_note(d) : NULL;
+
+	if (path && path_read(path, PATH_MAX, &where, NULL) == 0) {
+		size_t n = strlen(e->msg);
+
+		snprintf(e->msg + n, sizeof(e->msg) - n, " (mounted at %.*s)", (int)where.len,
+			 (const char *)where.data);
+	}
+	buf_deinit(&where);
+	free(path);
+	return r;
 }
 
 int daemon_run(const struct options *o, void (*ready)(void *arg), void *arg, struct err *e)
@@ -382,17 +414,20 @@ int daemon_run(const struct options *o, void (*ready)(void *arg), void *arg, str
 	int r = prepare_folder(&d, e), code;
 
 	if (r < 0) {
+		free(d.data_folder);
 		config_free(d.config);
 		return r == -EINVAL ? EXIT_CONFIG : EXIT_RUNTIME;
 	}
 	r = lock_folder(&d, e);
 	if (r < 0) {
+		free(d.data_folder);
 		config_free(d.config);
 		return r == -EBUSY ? EXIT_LOCKED : EXIT_RUNTIME;
 	}
 	r = build(&d, e);
-	code = r < 0 ? EXIT_RUNTIME : EXIT_OK;
+	code = r == -EINVAL ? EXIT_USAGE : r < 0 ? EXIT_RUNTIME : EXIT_OK;
 	if (r == 0) {
+		note_mount(&d);
 		log_info("pinfs %s, peer %s (%s), mounted at %s", PINFS_VERSION,
 			 d.config->cluster.peername, d.consensus->ops->name, d.mountpoint);
 		sdnotify("READY=1");

@@ -23,6 +23,7 @@ struct handle {
 
 	struct buf text; /* what is read, or what was written and is not committed */
 	bool fresh; /* text is new content, from offset 0 (created or truncated) */
+	bool cut; /* emptied through the open file, nothing written since */
 	bool dirty; /* bytes came since the last commit */
 	bool written; /* bytes came at all */
 	bool poisoned; /* nothing of it is ever committed: killed writer, or bad input */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,10 +67,14 @@ static int detach(const char *path)
 int fs_recover_mountpoint(const char *path, struct err *e)
 {
 	char absolute[PATH_MAX], type[64];
+	struct statvfs vfs;
 	struct stat st;
+	bool dead;
 	int r;
 
-	if (stat(path, &st) < 0 && errno != ENOTCONN && errno != ECONNABORTED) {
+	/* Asks the daemon behind it; the attributes of a dead mount may still be cached. */
+	dead = statvfs(path, &vfs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+	if (!dead && stat(path, &st) < 0) {
 		if (errno == ENOENT)
 			return err_set(e, -ENOENT,
 				       "the mount point %s does not exist: make it with mkdir %s",
@@ -86,7 +91,7 @@ int fs_recover_mountpoint(const char *path, struct err *e)
 	r = mounted_type(absolute, type, sizeof(type));
 	if (r == -ENOENT)
 		return 0;
-	if (stat(path, &st) == 0)
+	if (!dead)
 		return strncmp(type, "fuse.pinfs", 10) == 0 ?
 			       err_set(e, -EBUSY,
 				       "%s is a living pinfs mount: unmount it first with "

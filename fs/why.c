@@ -56,23 +56,40 @@ static bool same(const struct refusal *a, uid_t uid, const char *program, int co
 	       strncmp(a->reason, reason, sizeof(a->reason) - 1) == 0;
 }
 
+/* The same refusal among the last ones, moved to the newest place. */
+static struct refusal *find(struct why *w, uid_t uid, const char *program, int code,
+			    const char *reason)
+{
+	uint64_t oldest = w->added > WHY_SHOWN ? w->added - WHY_SHOWN : 0;
+
+	for (uint64_t i = w->added; i-- > oldest;) {
+		struct refusal found = w->ring[i % WHY_KEPT];
+
+		if (!same(&found, uid, program, code, reason))
+			continue;
+		for (; i + 1 < w->added; i++)
+			w->ring[i % WHY_KEPT] = w->ring[(i + 1) % WHY_KEPT];
+		w->ring[i % WHY_KEPT] = found;
+		return &w->ring[i % WHY_KEPT];
+	}
+	return NULL;
+}
+
 void why_add(struct why *w, uid_t uid, const char *program, const char *path, int code,
 	     const char *reason)
 {
-	struct refusal *last, *next;
+	struct refusal *next;
 
 	pthread_mutex_lock(&w->lock);
-	last = w->added ? &w->ring[(w->added - 1) % WHY_KEPT] : NULL;
 	w->changed_ns = clock_now_ns();
-	if (last && same(last, uid, program, code, reason)) {
-		last->count++;
-		next = last;
-	} else {
+	next = find(w, uid, program, code, reason);
+	if (!next) {
 		next = &w->ring[w->added++ % WHY_KEPT];
-		*next = (struct refusal){ .uid = uid, .code = code, .count = 1 };
+		*next = (struct refusal){ .uid = uid, .code = code };
 		snprintf(next->program, sizeof(next->program), "%s", program);
 		snprintf(next->reason, sizeof(next->reason), "%s", reason);
 	}
+	next->count++;
 	next->time_ns = w->changed_ns;
 	snprintf(next->path, sizeof(next->path), "%s", path);
 	pthread_mutex_unlock(&w->lock);

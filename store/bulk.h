@@ -1,10 +1,10 @@
 /*
- * A whole pinset on its way into the store: records are spooled and sorted in files as they come, and
- * loaded in key order into a new generation of tables, to which one transaction switches.
+ * A whole pinset on its way into the store: records are spooled and sorted in files as they come,
+ * and loaded in key order into a new generation of tables, to which one transaction switches.
  *
- * Memory is bounded, whatever the number of pins; what grows with it lies in unlinked files beside the
- * data. Adding: one thread at a time. Loading: a job on the writer's thread.
- * Source: "Bulk load" in docs/formats.md.
+ * Memory is bounded, whatever the number of pins; what grows with it lies in unlinked files beside
+ * the data. Adding: one thread at a time. Loading: a job on the writer's thread. Source: "Bulk
+ * load" in docs/formats.md.
  */
 #pragma once
 
@@ -27,7 +27,8 @@ struct bulk_pin {
 	size_t name_len;
 	int64_t timestamp, expire_at; /* Unix seconds, PIN_TIME_UNSET */
 	uint32_t document_len, line_len;
-	uint64_t block, height; /* of the delta that sets it: index among the added blocks, height */
+	uint64_t block,
+	    height; /* of the delta that sets it: index among the added blocks, height */
 };
 
 int bulk_new(const char *folder, struct bulk **ret);
@@ -55,8 +56,8 @@ struct bulk_check {
 };
 
 /* Writer's thread, outside a transaction. The pinset, blocks and heads become those of @b, all or
- * nothing. A pin that stays as it was for the tracker keeps the state pinned; CIDs that are gone are
- * queued to be unpinned. */
+ * nothing. A pin that stays as it was for the tracker keeps the state pinned; CIDs that are gone
+ * are queued to be unpinned. */
 int bulk_load(struct store *s, struct bulk *b, const struct bulk_check *check,
 	      struct bulk_counts *ret, struct err *e);
 
@@ -74,8 +75,8 @@ int bulk_diff(struct store *s, struct bulk *b, const atomic_bool *abort,
 	      struct bulk_counts *ret);
 
 /*
- * The mark of an import that is applied in several transactions: how far it got, from when it cannot be
- * undone any more until it is complete. A bulk_load takes it away.
+ * The mark of an import that is applied in several transactions: how far it got, from when it
+ * cannot be undone any more until it is complete. A bulk_load takes it away.
  */
 struct bulk_mark {
 	uint64_t offset, end; /* bytes of the file of operations */

@@ -1,11 +1,12 @@
-/* Unlinked files for what is too large for memory: appended to, then mapped. Private to bulk loading. */
+/* Unlinked files for what is too large for memory: appended to, then mapped. Private to bulk
+ * loading. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct bulk_file {
-	int fd; /* -1: not open */
+	int fd;        /* -1: not open */
 	uint64_t size; /* appended so far */
 	uint8_t *tail; /* not written yet */
 	size_t n_tail;
@@ -13,7 +14,10 @@ struct bulk_file {
 	size_t map_len;
 };
 
-#define BULK_FILE_INIT { .fd = -1 }
+#define BULK_FILE_INIT                                                                             \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 int bulk_file_open(struct bulk_file *f, const char *folder);
 void bulk_file_close(struct bulk_file *f);

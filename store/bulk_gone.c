@@ -1,7 +1,7 @@
 /*
- * CIDs that an import removed. They wait in a table of the new generation, so that they come with the
- * switch or not at all; then they move to the list of unpins, in transactions of bounded size, at
- * once or at the next start.
+ * CIDs that an import removed. They wait in a table of the new generation, so that they come with
+ * the switch or not at all; then they move to the list of unpins, in transactions of bounded size,
+ * at once or at the next start.
  */
 #include <errno.h>
 

@@ -7,12 +7,13 @@
 #include "store/rows.h"
 #include "types/name.h"
 
-#define BULK_SORT_BYTES (6u << 20)  /* of a run in memory */
+#define BULK_SORT_BYTES (6u << 20) /* of a run in memory */
 #define BULK_NAMES_BYTES (6u << 20)
 #define BULK_DUE_BYTES (1u << 20)
 #define BULK_ABORT_EVERY 1024 /* keys between two looks at the abort flag */
 
-/* In front of a pin in the file of records: its row but for the numbers, which are not known yet. */
+/* In front of a pin in the file of records: its row but for the numbers, which are not known yet.
+ */
 struct bulk_record {
 	struct pin_row_head head;
 	uint64_t block;
@@ -49,12 +50,12 @@ void bulk_view(const struct bulk *b, uint64_t offset, struct bulk_view *ret);
 
 /* One key of the walk, which goes through the new set and the present one together. */
 struct bulk_step {
-	bool is_new, is_old; /* has a pin in it; an unreadable row is none */
-	uint64_t record; /* of the last pin of the key */
+	bool is_new, is_old;    /* has a pin in it; an unreadable row is none */
+	uint64_t record;        /* of the last pin of the key */
 	const uint64_t *blocks; /* indexes of all blocks that have the key, ascending */
 	size_t n_blocks;
 	struct pin_row old; /* also of an unreadable row: serial 0 where there is none */
-	bool equal; /* the same value */
+	bool equal;         /* the same value */
 };
 
 /* Calls @fn for every key that either set has, in order. */
@@ -73,9 +74,9 @@ struct bulk_row {
 struct bulk_plan {
 	struct bulk *bulk;
 	const struct store_txn *t;
-	uint64_t base; /* number of the first row; row i has serial and kid base + i */
-	struct bulk_file rows; /* struct bulk_row in key order */
-	struct bulk_file gone; /* length and CID of what is to be unpinned */
+	uint64_t base;            /* number of the first row; row i has serial and kid base + i */
+	struct bulk_file rows;    /* struct bulk_row in key order */
+	struct bulk_file gone;    /* length and CID of what is to be unpinned */
 	struct bulk_file name_of; /* number of the name of row i */
 	struct sorter names, due;
 	struct bulk_counts counts;

@@ -1,8 +1,9 @@
 /*
  * Fills a new generation in the order of its keys, and switches to it.
  *
- * Transactions before the switch leave out the sync of LMDB's meta page: a crash of the machine may undo
- * the last of them, which only the tables of the unfinished generation are in. The switch syncs.
+ * Transactions before the switch leave out the sync of LMDB's meta page: a crash of the machine may
+ * undo the last of them, which only the tables of the unfinished generation are in. The switch
+ * syncs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct filler {
 	struct generation *gen; /* being filled */
 	struct store_txn *t;
 	MDB_cursor *cursors[TABLE_NR]; /* of this transaction */
-	size_t dirty; /* bytes of this transaction, about */
+	size_t dirty;                  /* bytes of this transaction, about */
 	uint64_t next_number, next_block, first_block;
 };
 
@@ -69,7 +70,8 @@ static int append(struct filler *f, enum table tb, MDB_val key, MDB_val *val, un
 	if (!f->cursors[tb])
 		r = lmdb_errno(mdb_cursor_open(f->t->txn, f->gen->dbi[tb], &f->cursors[tb]));
 	f->dirty += key.mv_size + val->mv_size + 16;
-	return r < 0 ? r : lmdb_errno(mdb_cursor_put(f->cursors[tb], &key, val, MDB_APPEND | flags));
+	return r < 0 ? r
+		     : lmdb_errno(mdb_cursor_put(f->cursors[tb], &key, val, MDB_APPEND | flags));
 }
 
 static int append_key(struct filler *f, enum table tb, const void *key, size_t n)
@@ -203,10 +205,9 @@ static int fill_key(struct filler *f, uint64_t serial, const struct bulk_view *v
 
 static int fill_status(struct filler *f, uint64_t serial, const struct bulk_row *row)
 {
-	struct status_head h = { .since_ns = row->since_ns,
-				 .status = row->status,
-				 .rank = 1,
-				 .held = row->held };
+	struct status_head h = {
+		.since_ns = row->since_ns, .status = row->status, .rank = 1, .held = row->held
+	};
 	MDB_val val = val_of(&h, sizeof(h));
 
 	return append(f, TABLE_STATUS, val_u64(&serial), &val, 0);

@@ -1,6 +1,6 @@
 /*
- * Sorts any number of keys in bounded memory: sorted runs go to a file, and are merged while they are
- * read. Private to bulk loading. One thread at a time.
+ * Sorts any number of keys in bounded memory: sorted runs go to a file, and are merged while they
+ * are read. Private to bulk loading. One thread at a time.
  */
 #pragma once
 

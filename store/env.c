@@ -447,23 +447,23 @@ int store_read(struct store *s, struct store_txn **ret)
 		r = t ? lmdb_errno(mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn)) : -ENOMEM;
 	}
 	if (r < 0)
-		goto out_unlock;
+		goto out_abort;
 	t->store = s;
 	r = store_info_load(t);
 	if (r == 0) {
 		t->gen = generation_find(s, t->info.generation);
 		r = t->gen ? 0 : -EBADMSG;
 	}
-	if (r < 0) {
-		mdb_txn_abort(t->txn);
-		goto out_unlock;
-	}
+	if (r < 0)
+		goto out_abort;
 	t->gen->readers++;
 	pthread_mutex_unlock(&s->lock);
 	*ret = t;
 	return 0;
 
-out_unlock:
+out_abort:
+	if (t && t->txn)
+		mdb_txn_abort(t->txn);
 	pthread_mutex_unlock(&s->lock);
 	free(t);
 	return r;

@@ -11,7 +11,8 @@
 #include "types/pin_pb.h"
 #include "util/clock.h"
 
-#define UNPIN_DELAY_NS (2 * NS_PER_S) /* an unlink followed by a create must not unpin in between */
+/* An unlink followed by a create must not unpin in between. */
+#define UNPIN_DELAY_NS (2 * NS_PER_S)
 
 /* ---- reading ---- */
 
@@ -152,8 +153,8 @@ static int next_by_serial(struct pinset_iter *it, struct pin_row *ret)
 	int r;
 
 	do {
-		r = lmdb_errno(mdb_cursor_get(it->cursor, &key, &val,
-					      it->started ? MDB_NEXT : MDB_SET_RANGE));
+		r = lmdb_errno(
+		    mdb_cursor_get(it->cursor, &key, &val, it->started ? MDB_NEXT : MDB_SET_RANGE));
 		if (r < 0)
 			return r;
 		it->started = true;
@@ -360,7 +361,8 @@ int pinset_set(struct store_txn *t, const struct sortkey *key, struct key_row *k
 				  .flags = (uint16_t)flags,
 				  .cid_len = cid->len };
 	struct pin pin;
-	int r = key_row->serial ? same_value(t, key_row->serial, cid, value, len, priority, flags) : 0;
+	int r =
+	    key_row->serial ? same_value(t, key_row->serial, cid, value, len, priority, flags) : 0;
 
 	if (r != 0)
 		return r < 0 ? r : 0;

@@ -257,8 +257,9 @@ struct radix {
 static const struct radix radix_36 = { 36, 6, 2176782336u };
 static const struct radix radix_58 = { 58, 5, 656356768u };
 
-/* Divides by @d and returns the remainder. */
-static uint32_t limbs_div(uint32_t *limb, size_t *used, uint32_t d)
+/* Divides by @d and returns the remainder. Inlined, so that the divisor is a constant: twice as fast. */
+static inline __attribute__((always_inline)) uint32_t limbs_div(uint32_t *limb, size_t *used,
+								uint32_t d)
 {
 	uint64_t rest = 0;
 
@@ -272,8 +273,9 @@ static uint32_t limbs_div(uint32_t *limb, size_t *used, uint32_t d)
 	return (uint32_t)rest;
 }
 
-static int number_encode(struct buf *out, const uint8_t *p, size_t n, const struct radix *radix,
-			 const char *digits)
+static inline __attribute__((always_inline)) int number_encode(struct buf *out, const uint8_t *p,
+							       size_t n, const struct radix *radix,
+							       const char *digits)
 {
 	char text[BASE_ENC_MAX * 2]; /* filled from its end; base 36 needs 1.55 digits a byte */
 	uint32_t limb[LIMBS_MAX];

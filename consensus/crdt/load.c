@@ -33,7 +33,8 @@ struct loader {
 	pthread_mutex_t lock; /* what follows, but for the bytes of packets */
 	pthread_cond_t changed;
 	struct buf packets[PACKETS];
-	unsigned filled, done; /* packets so far; the one being filled is packets[filled % PACKETS] */
+	unsigned filled,
+	    done; /* packets so far; the one being filled is packets[filled % PACKETS] */
 	bool ending;
 	int error; /* of the thread */
 };

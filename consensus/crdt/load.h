@@ -1,9 +1,9 @@
 /*
- * A whole pinset at once: spooled, hashed into a chain of blocks by a thread of its own while it comes
- * in, then loaded.
+ * A whole pinset at once: spooled, hashed into a chain of blocks by a thread of its own while it
+ * comes in, then loaded.
  *
- * "replace" makes the chain the whole history. "update" and "merge" write the differences as a list of
- * operations into a file, set a mark, and apply the list as ordinary deltas in transactions of
+ * "replace" makes the chain the whole history. "update" and "merge" write the differences as a list
+ * of operations into a file, set a mark, and apply the list as ordinary deltas in transactions of
  * bounded size, each of which moves the mark: from the mark on, a crash is followed by the rest at
  * the next start.
  */
@@ -14,7 +14,6 @@
 int crdt_load_new(struct store *s, struct consensus_loader **ret);
 
 /* load_update.c. Writer's thread. @bulk is sealed. */
-int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld,
-		     struct err *e);
+int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld, struct err *e);
 /* Goes on with what a crash interrupted; 0 also when there is nothing. */
 int crdt_load_resume(struct store *s);

@@ -105,8 +105,9 @@ static int apply_op(struct local_delta *d, const uint8_t *p, size_t n)
 		return -EBADMSG;
 	r = cid_from_bytes(p + sizeof(h), h.cid_len, &cid, NULL);
 	if (r == 0)
-		r = h.unpin ? local_del(d, &cid, &serial) :
-			      local_put(d, &cid, p + sizeof(h) + h.cid_len, h.value_len, 1, &serial);
+		r = h.unpin
+			? local_del(d, &cid, &serial)
+			: local_put(d, &cid, p + sizeof(h) + h.cid_len, h.value_len, 1, &serial);
 	return r < 0 ? r : (int)len;
 }
 
@@ -243,8 +244,7 @@ static int report(struct store *s, struct consensus_load *ld)
 	return 0;
 }
 
-int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld,
-		     struct err *e)
+int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld, struct err *e)
 {
 	char *path = path_join(store_folder(s), OPS_FILE);
 	uint64_t size = 0;

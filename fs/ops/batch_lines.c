@@ -33,18 +33,6 @@ static void trim(const char **p, size_t *n)
 		--*n;
 }
 
-static int parse_cid(const char *p, size_t n, struct cid *ret, struct err *e)
-{
-	struct err why = { 0 };
-
-	if (n == 0)
-		return err_set(e, -EINVAL, "a CID must follow the sign at once");
-	if (cid_parse(p, n, ret, &why) < 0)
-		return err_set(e, -EINVAL, "\"%.*s\" is not a CID: %.200s", n > 100 ? 100 : (int)n,
-			       p, why.msg);
-	return 0;
-}
-
 int batch_line(const char *p, size_t n, struct cluster_item *ret, struct err *e)
 {
 	struct cid cid;
@@ -60,7 +48,8 @@ int batch_line(const char *p, size_t n, struct cluster_item *ret, struct err *e)
 	p++, n--;
 	while (len < n && !is_blank(p[len]) && p[len] != '{')
 		len++;
-	r = parse_cid(p, len, &cid, e);
+	r = len > 0 ? cid_parse(p, len, &cid, e)
+		    : err_set(e, -EINVAL, "a CID must follow the sign at once");
 	if (r < 0)
 		return r;
 	p += len, n -= len;

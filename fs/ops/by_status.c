@@ -181,8 +181,10 @@ static int lookup_by_status(struct call *c, uint64_t dir, const char *name, stru
 
 static int unlink_by_status(struct call *c, uint64_t dir, const char *name)
 {
+	snprintf(c->path, sizeof(c->path), "status/by/%s/%.200s", by_name(node_serial(dir)), name);
 	return call_refuse(c, -EPERM,
-			   "nothing can be deleted through a view: to unpin, rm pins/%.200s", name);
+			   "nothing can be deleted through a view: to unpin, remove the file in "
+			   "pins/");
 }
 
 const struct node_ops ops_by_status = {

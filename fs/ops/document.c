@@ -14,15 +14,12 @@
 
 /* ---- is it whole? ---- */
 
-enum shape { SHAPE_CUT, SHAPE_WHOLE, SHAPE_BAD };
-
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Whether the text is one object: only brackets and strings are looked at, the parser does the rest. */
-static enum shape shape_of(const char *p, size_t n, const char **reason)
+enum document_shape document_shape(const char *p, size_t n, const char **reason)
 {
 	bool in_string = false, escaped = false, seen = false;
 	int depth = 0;
@@ -40,7 +37,7 @@ static enum shape shape_of(const char *p, size_t n, const char **reason)
 		if (depth == 0 && (seen || c != '{')) {
 			*reason = seen ? "there is something behind the pin's document" :
 					 "a pin's document is a JSON object, it begins with {";
-			return SHAPE_BAD;
+			return DOCUMENT_BAD;
 		}
 		seen = true;
 		in_string = c == '"';
@@ -49,7 +46,7 @@ static enum shape shape_of(const char *p, size_t n, const char **reason)
 		else if (c == '}' || c == ']')
 			depth--;
 	}
-	return seen && depth == 0 ? SHAPE_WHOLE : SHAPE_CUT;
+	return seen && depth == 0 ? DOCUMENT_WHOLE : DOCUMENT_CUT;
 }
 
 /* ---- what does it say? ---- */
@@ -103,7 +100,7 @@ int document_commit(struct call *c, const struct cid *cid, const void *text, siz
 
 	if (n > PIN_BYTES_MAX)
 		return call_refuse(c, -EFBIG, "a pin's document has at most 1 MiB");
-	if (shape_of(text, n, &reason) != SHAPE_WHOLE)
+	if (document_shape(text, n, &reason) != DOCUMENT_WHOLE)
 		return call_refuse(c, -EINVAL, "%s", reason);
 	rq = request_of(cid, text, n, &r, &e);
 	return rq ? call_post(c, rq, after) : call_refuse(c, r, "%s", e.msg);
@@ -178,6 +175,7 @@ static int take_bytes(struct handle *h, const void *p, size_t n, uint64_t off)
 	if (off + n > h->text.len)
 		h->text.len = off + n;
 	h->dirty = true;
+	h->cut = false;
 	return 0;
 }
 
@@ -204,12 +202,12 @@ int document_write(struct call *c, struct handle *h, const void *p, size_t n, ui
 	r = take_bytes(h, p, n, off);
 	if (r < 0 || !h->fresh)
 		return r;
-	switch (shape_of((const char *)h->text.data, h->text.len, &reason)) {
-	case SHAPE_CUT:
+	switch (document_shape((const char *)h->text.data, h->text.len, &reason)) {
+	case DOCUMENT_CUT:
 		return 0;
-	case SHAPE_BAD:
+	case DOCUMENT_BAD:
 		return call_refuse(c, poison(h, -EINVAL), "%s", reason);
-	case SHAPE_WHOLE:
+	case DOCUMENT_WHOLE:
 		break;
 	}
 	return commit(c, h, REPLY_WRITTEN, n);
@@ -227,6 +225,7 @@ int document_truncate(struct call *c, uint64_t ino, struct handle *h, uint64_t s
 		return call_refuse(c, -EINVAL, "a pin cannot be cut: write the whole document");
 	}
 	if (size == 0) {
+		h->cut = h->text.len > 0;
 		buf_reset(&h->text);
 		h->fresh = true;
 		h->dirty = false;
@@ -247,17 +246,23 @@ int document_flush(struct call *c, struct handle *h)
 	struct cluster_request *rq;
 	int r;
 
+	if (h->cut && c->opener && !c->killed) {
+		h->cut = false;
+		return call_refuse(c, -EINVAL, "an emptied file is no pin, and unpins nothing");
+	}
 	if (h->poisoned || !h->dirty)
 		return 0;
 	if (c->killed) {
 		poison(h, -EINTR);
 		return 0;
 	}
+	/* Of a new document only the start came so far: the shell closes a copy of the descriptor
+	 * after each command, and more may come (it says nothing of the error); cp and cat have
+	 * nothing more, and say it. */
+	if (h->fresh)
+		return call_refuse(c, -EINVAL, "the document is cut: its object does not end");
 	if (c->opener)
 		return commit(c, h, REPLY_NOTHING, 0);
-	/* Somebody else closes its copy of the descriptor: more may come. */
-	if (h->fresh)
-		return 0;
 	rq = request_of(&h->cid, h->text.data, h->text.len, &r, &e);
 	cluster_request_free(rq);
 	return r < 0 ? call_refuse(c, poison(h, r), "%s", e.msg) : 0;
@@ -283,7 +288,7 @@ void document_release(struct handle *h)
 	int r;
 
 	if (h->poisoned || !h->dirty || atomic_load(&h->fs->frozen) ||
-	    shape_of((const char *)h->text.data, h->text.len, &reason) != SHAPE_WHOLE)
+	    document_shape((const char *)h->text.data, h->text.len, &reason) != DOCUMENT_WHOLE)
 		return;
 	rq = request_of(&h->cid, h->text.data, h->text.len, &r, NULL);
 	if (!rq)

@@ -3,15 +3,6 @@
 #include <errno.h>
 
 #include "fs/ops/views.h"
-#include "util/clock.h"
-
-static void add_age(json_t *j, int64_t ns)
-{
-	int64_t age = ns ? (clock_now_ns() - ns) / NS_PER_S : -1;
-
-	json_object_set_new(j, "time", json_string(view_time(ns).s));
-	json_object_set_new(j, "age_s", ns ? json_integer(age) : json_null());
-}
 
 static int render_ipfs_id(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
 {
@@ -42,7 +33,7 @@ static int render_ipfs_repo(struct call *c, uint64_t ino, struct buf *out, int64
 	json_object_set_new(j, "repo_size", json_integer((json_int_t)k.repo.repo_size));
 	json_object_set_new(j, "storage_max", json_integer((json_int_t)k.repo.storage_max));
 	json_object_set_new(j, "num_objects", json_integer((json_int_t)k.repo.num_objects));
-	add_age(j, k.repo_ns);
+	json_object_set_new(j, "time", json_string(view_time(k.repo_ns).s));
 	json_object_set_new(j, "error", view_string(known ? k.error : "offline"));
 	return text_json_new(out, j);
 }

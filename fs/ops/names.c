@@ -110,8 +110,17 @@ static int next_name(struct call *c, uint64_t dir, struct node_list *l, struct n
 
 static int unlink_name(struct call *c, uint64_t dir, const char *name)
 {
+	struct store_txn *t;
+	const char *folder;
+	uint64_t count;
+	size_t n;
+
+	if (call_view(c, &t) == 0 && names_get(t, node_serial(dir), &folder, &n, &count) == 0)
+		snprintf(c->path, sizeof(c->path), "by-name/%.*s/%.50s", (int)(n > 200 ? 200 : n),
+			 folder, name);
 	return call_refuse(c, -EPERM,
-			   "nothing can be deleted through a view: to unpin, rm pins/%.200s", name);
+			   "nothing can be deleted through a view: to unpin, remove the file in "
+			   "pins/");
 }
 
 const struct node_ops ops_name = {

@@ -1,4 +1,5 @@
-/* What the files of pins/ share: names, scratch files, documents on their way in. Private to fs/. */
+/* What the files of pins/ share: names, scratch files, documents on their way in. Private to fs/.
+ */
 #pragma once
 
 #include "fs/text.h"
@@ -6,7 +7,11 @@
 
 #define PIN_SUFFIX ".json"
 
-enum pin_name_kind { PIN_NAME_CID, PIN_NAME_SCRATCH, PIN_NAME_BAD };
+enum pin_name_kind {
+	PIN_NAME_CID,
+	PIN_NAME_SCRATCH,
+	PIN_NAME_BAD
+};
 
 /* What a name in pins/ is. PIN_NAME_CID fills @ret; PIN_NAME_BAD fills @e with what is wrong. */
 enum pin_name_kind pin_name_parse(const char *name, struct cid *ret, struct err *e);
@@ -26,8 +31,8 @@ struct scratch {
 	struct buf data;
 	bool is_link; /* data is the target */
 	int64_t mtime_ns, used_ms;
-	unsigned open; /* handles */
-	bool removed; /* its name is gone; it lives on while it is open */
+	unsigned open;        /* handles */
+	bool removed;         /* its name is gone; it lives on while it is open */
 	struct handle *watch; /* committed there: its content became a pin */
 };
 
@@ -47,6 +52,15 @@ void scratch_entry(struct fs *fs, const struct scratch *s, struct node_entry *re
 
 /* ---- documents ---- */
 
+enum document_shape {
+	DOCUMENT_CUT,
+	DOCUMENT_WHOLE,
+	DOCUMENT_BAD
+};
+/* Whether the text is one object: only brackets and strings are looked at, the parser does the
+ * rest.
+ * @reason is set for a bad one. */
+enum document_shape document_shape(const char *p, size_t n, const char **reason);
 /* Fills @item from a document for the pin @cid. */
 int document_parse(const struct cid *cid, const void *text, size_t n, struct cluster_item *item,
 		   struct err *e);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fs/ops/pins.h"
 #include "fs/ops/views.h"
 #include "util/json_write.h"
 #include "util/rfc3339.h"
@@ -100,6 +101,16 @@ static int write_pin(const struct view_row *row, struct buf *out)
 	return r;
 }
 
+/* A pin that waits for Kubo says why. */
+static int write_error(const struct view_row *row, const struct tracker_kubo *kubo, struct buf *out)
+{
+	bool waits = row->status == STATUS_PIN_QUEUED && kubo->asked && !kubo->up;
+
+	return waits
+		   ? text_member(out, ",\n            ", "error", kubo->error, strlen(kubo->error))
+		   : text_member(out, ",\n            ", "error", row->error, row->error_len);
+}
+
 /* PinInfoShort: what one peer says. */
 static int write_peer(struct call *c, const struct view_row *row, struct buf *out)
 {
@@ -121,7 +132,7 @@ static int write_peer(struct call *c, const struct view_row *row, struct buf *ou
 	if (r == 0)
 		r = time_member(out, lead, "timestamp", row->since_ns);
 	if (r == 0)
-		r = text_member(out, lead, "error", row->error, row->error_len);
+		r = write_error(row, &kubo, out);
 	if (r == 0)
 		r = buf_printf(out, "%s\"attempt_count\": %u%s\"priority_pin\": %s", lead,
 			       row->attempts, lead, row->priority ? "true" : "false");
@@ -174,10 +185,13 @@ static int open_pin_status(struct call *c, uint64_t ino, struct handle *h)
 static int recover(struct call *c, const struct cid *cid, const struct call_after *after)
 {
 	struct cluster_request *rq = cluster_request_new(CLUSTER_RECOVER, 1);
+	char name[256];
 
 	if (!rq)
 		return -ENOMEM;
 	cid_copy(&rq->items[0].pin.cid, cid);
+	pin_name_format(cid->bytes, cid->len, name);
+	snprintf(c->path, sizeof(c->path), "status/%s", name);
 	return call_post(c, rq, after);
 }
 
@@ -288,7 +302,8 @@ static int create_status(struct call *c, uint64_t dir, const char *name, struct 
 
 static int unlink_status(struct call *c, uint64_t dir, const char *name)
 {
-	return call_refuse(c, -EPERM, "a status cannot be deleted: to unpin, rm pins/%.200s", name);
+	return call_refuse(c, -EPERM,
+			   "a status cannot be deleted: to unpin, remove the file in pins/");
 }
 
 const struct node_ops ops_status = {

@@ -171,7 +171,8 @@ clean() {
 @test "python" {
 	python3 -c 'import sys; open(sys.argv[1], "w").write("{\"name\":\"new\"}\n")' "$pin"
 	named new
-	refused "Invalid argument" python3 -c 'import sys; open(sys.argv[1], "w").write("{\"name\":\n")' "$pin"
+	refused "Invalid argument" python3 -c 'import sys
+with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	named new
 }
 
@@ -253,7 +254,7 @@ clean() {
 	mv "$M/pins/.draft" "$pin"
 	named new
 	cp "$bad" "$M/pins/.draft"
-	refused "Invalid argument" mv "$M/pins/.draft" "$pin"
+	refused "cannot move" mv "$M/pins/.draft" "$pin"
 	named new
 	rm "${M:?}/pins/.draft"
 	clean

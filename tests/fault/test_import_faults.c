@@ -324,12 +324,60 @@ static void crashes_leave_the_old_or_the_new_set(void **state)
 	}
 }
 
+#define MANY 40000 /* more than one transaction's worth */
+
+/* One import of many pins over the few, ended at its @n-th write. */
+static bool crash_large(struct store_fix *f, long n)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		store_fix_open(f);
+		atomic_store(&crash, true);
+		atomic_store(&disk_left, n);
+		_exit(import(f->store, CONSENSUS_REPLACE, 0, MANY, "new") < 0);
+	}
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) == 42;
+}
+
+static void half_loaded_sets_are_dropped_at_the_next_start(void **state)
+{
+	bool crashed = true;
+	unsigned old = 0;
+
+	for (long n = 20; crashed; n += 31) {
+		struct store_fix f;
+		struct store_txn *t;
+		uint64_t pins;
+
+		setup_old(&f);
+		store_close(f.store);
+		crashed = crash_large(&f, n);
+		open_store(&f);
+		t = store_fix_read(&f);
+		pins = store_info(t)->pins;
+		store_read_end(t);
+		assert_true(pins == PINS || pins == MANY);
+		if (pins == PINS)
+			assert_int_equal(0, which(&f));
+		old += pins == PINS;
+		assert_int_equal(0, import(f.store, CONSENSUS_REPLACE, 0, PINS, "new"));
+		store_fix_teardown(&f);
+	}
+	assert_true(old > 3);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failing_allocations_leave_the_old_set),
 		cmocka_unit_test(failing_writes_leave_the_old_set),
 		cmocka_unit_test(crashes_leave_the_old_or_the_new_set),
+		cmocka_unit_test(half_loaded_sets_are_dropped_at_the_next_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

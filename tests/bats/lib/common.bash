@@ -272,6 +272,11 @@ import_dump() {
 	timeout $((60 * PINFS_SLOW)) cp "$1" "${2:-$M}/state/import"
 }
 
+# allow_all [MNT]: the next import may replace whatever there is.
+allow_all() {
+	echo 1000000 >"${1:-$M}/state/allow"
+}
+
 # pins_count [MNT]
 pins_count() {
 	jq .pins "${1:-$M}/state/info.json"

@@ -317,6 +317,43 @@ static void dumps_in_every_accepted_form_become_the_pinset(void **state)
 	}
 }
 
+/* The recorded dump has every kind of pin. */
+static void lengths_are_those_of_line_and_document(void **state)
+{
+	struct buf dump = BUF_INIT(0), text = BUF_INIT(0);
+	struct fix *f = *state;
+	struct pinset_iter it;
+	struct store_txn *t;
+	struct err e = { 0 };
+	struct pin_row row;
+	char path[4096];
+	unsigned n = 0;
+	struct pin p;
+
+	snprintf(path, sizeof(path), "%s/dumps/small/export.json", getenv("PINFS_VECTORS"));
+	assert_int_equal(0, path_read(path, 1u << 20, &dump, &e));
+	if (import_pieces(f, (const char *)dump.data, dump.len, 1000, false, &e) < 0)
+		fail_msg("%s", e.msg);
+	t = store_fix_read(&f->store);
+	pin_init(&p);
+	assert_int_equal(0, pinset_iter_keys(t, NULL, &it));
+	for (; pinset_next(&it, &row) == 0; n++) {
+		assert_int_equal(0, pinset_decode(&row, &p, &e));
+		buf_reset(&text);
+		assert_int_equal(0, pin_json_line(&p, &text));
+		assert_int_equal(text.len + 1, row.line_len);
+		buf_reset(&text);
+		assert_int_equal(0, pin_json_document(&p, &text));
+		assert_int_equal(text.len, row.document_len);
+	}
+	assert_true(n > 20);
+	pinset_iter_end(&it);
+	pin_deinit(&p);
+	store_read_end(t);
+	buf_deinit(&dump);
+	buf_deinit(&text);
+}
+
 static void allocations_that_are_no_members_are_kept(void **state)
 {
 	struct buf after = BUF_INIT(0);
@@ -482,6 +519,7 @@ int main(void)
 		TEST(bad_dumps_change_nothing_and_say_why),
 		TEST(failed_imports_stay_failed),
 		TEST(dumps_in_every_accepted_form_become_the_pinset),
+		TEST(lengths_are_those_of_line_and_document),
 		TEST(allocations_that_are_no_members_are_kept),
 		TEST(result_counts_and_the_dump_is_kept),
 		TEST(one_import_at_a_time),

@@ -162,7 +162,7 @@ static void a_failed_pin_is_tried_again_at_growing_distances(void **state)
 	assert_int_equal(3, f->changed[STATUS_PIN_ERROR]);
 }
 
-static void without_kubo_pins_say_why_and_go_on_when_it_is_back(void **state)
+static void without_kubo_pins_stay_queued_and_go_on_when_it_is_back(void **state)
 {
 	struct fix *f = *state;
 	struct tracker_kubo known;
@@ -178,9 +178,11 @@ static void without_kubo_pins_say_why_and_go_on_when_it_is_back(void **state)
 	b = fix_put(f);
 	fix_settle(f, 0);
 	assert_int_equal(STATUS_PIN_QUEUED, fix_status(f, a).status);
-	assert_int_equal(STATUS_PIN_ERROR, fix_status(f, b).status);
-	assert_string_equal("connect: connection refused", f->error);
-	assert_int_equal(1, fix_status(f, b).attempts);
+	assert_int_equal(STATUS_PIN_QUEUED, fix_status(f, b).status);
+	assert_int_equal(0, fix_status(f, b).attempts);
+	tracker_kubo(f->t, &known);
+	assert_true(known.asked && !known.up);
+	assert_string_equal("connect: connection refused", known.error);
 	fix_pass(f, 3600);
 	fix_settle(f, 0);
 	assert_int_equal(0, kubo_fake_calls(f->kubo, KUBO_FAKE_LS_ONE));
@@ -573,7 +575,7 @@ int main(void)
 		T(pins_of_others_and_meta_pins_make_no_call),
 		T(a_pin_that_moves_to_others_is_unpinned_here),
 		T(a_failed_pin_is_tried_again_at_growing_distances),
-		T(without_kubo_pins_say_why_and_go_on_when_it_is_back),
+		T(without_kubo_pins_stay_queued_and_go_on_when_it_is_back),
 		T(kubo_that_goes_during_a_pin_is_noticed_at_once),
 		T(an_unpin_waits_for_its_time),
 		T(what_is_pinned_again_is_not_unpinned),
