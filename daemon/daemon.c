@@ -411,8 +411,11 @@ static int lock_folder(struct daemon *d, struct err *e)
 int daemon_run(const struct options *o, void (*ready)(void *arg), void *arg, struct err *e)
 {
 	struct daemon d = { .opt = o, .lock = { .fd = -1 } };
-	int r = prepare_folder(&d, e), code;
+	int r = fs_check_options((const char *)o->fuse.data, e), code;
 
+	if (r < 0)
+		return EXIT_USAGE;
+	r = prepare_folder(&d, e);
 	if (r < 0) {
 		free(d.data_folder);
 		config_free(d.config);

@@ -47,5 +47,7 @@ void fs_freeze(struct fs *fs);
 void fs_stop(struct fs *fs);
 void fs_free(struct fs *fs);
 
+/* Whether libfuse knows these mount options. -EINVAL. */
+int fs_check_options(const char *options, struct err *e);
 /* A mount point left dead by a killed daemon is detached. -EBUSY: a living one is there. */
 int fs_recover_mountpoint(const char *path, struct err *e);

@@ -215,6 +215,24 @@ static int open_session(struct fs *fs, const struct fs_options *opt, struct err 
 	return 0;
 }
 
+int fs_check_options(const char *options, struct err *e)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	int r = add_arg(&args, "%s", "pinfs");
+
+	if (r == 0 && options && *options)
+		r = add_arg(&args, "-o%s", options);
+	fuse_set_log_func(fuse_says);
+	if (r == 0)
+		se = fuse_session_new(&args, &fs_lowlevel_ops, sizeof(fs_lowlevel_ops), NULL);
+	fuse_opt_free_args(&args);
+	if (!se)
+		return err_set(e, -EINVAL, "a mount option is not known: %s", options);
+	fuse_session_destroy(se);
+	return 0;
+}
+
 static int check_folder(const char *path, struct err *e)
 {
 	struct stat st;

@@ -86,6 +86,7 @@ ours_stop() {
 	local pid
 	pid=$(pgrep -x pinfs || true)
 	[ -n "$pid" ] || return 0
+	kill -CONT "$pid"
 	kill -TERM "$pid"
 	wait_until gone "$pid"
 }
@@ -137,6 +138,7 @@ go_start() {
 
 go_stop() {
 	[ -n "$go_pid" ] || return 0
+	kill -CONT "$go_pid" || true
 	kill -TERM "$go_pid" || true
 	wait "$go_pid" || true
 	go_pid=

@@ -145,17 +145,23 @@ row_start() {
 
 # ---- pins ----
 
-# pin_row WORK THREADS COUNT MUST GO-FOLDER OUR-FOLDER
+# pin_row WORK THREADS COUNT MUST GO-FOLDER OUR-FOLDER: the side that is not measured is stopped,
+# since the reference goes on trying to reach Kubo.
 pin_row() {
-	local theirs=() ours=() i
+	local theirs=() ours=() i our_pid first
 	go_stop
 	ours_stop
 	go_start "$5"
 	ours_start "$6"
+	our_pid=$(pgrep -x pinfs)
 	for ((i = 0; i < rounds; i++)); do
 		first_number "$3"
+		kill -STOP "$our_pid"
 		theirs+=("$("$bench_writers" "$2" "$first" "$3" "http:$rest_port")")
+		kill -STOP "$go_pid"
+		kill -CONT "$our_pid"
 		ours+=("$("$bench_writers" "$2" "$first" "$3" "$work/m/pins")")
+		kill -CONT "$go_pid"
 	done
 	go_stop
 	ours_stop

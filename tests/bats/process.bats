@@ -44,7 +44,7 @@ config_copy() {
 }
 
 @test "a wrong option ends with 2" {
-	for args in --nonsense "-o nonsense=1 $M" "--check too many"; do
+	for args in --nonsense "-o nonsense=1 $M" "--check far too many"; do
 		# shellcheck disable=SC2086 # several arguments
 		try 5 $args
 		[ "$status" -eq 2 ]

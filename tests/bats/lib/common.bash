@@ -356,7 +356,7 @@ go_heads() {
 
 # heads [MNT]: ours, in the same form.
 heads() {
-	jq -r '.heads[]' "${1:-$M}/state/info.json"
+	jq -r '.heads[].cid' "${1:-$M}/state/info.json"
 }
 
 kubo_init() {
