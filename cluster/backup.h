@@ -28,9 +28,9 @@ struct backup {
 int backups_open(const char *folder, unsigned rotate, struct backups **ret, struct err *e);
 void backups_close(struct backups *b);
 
-/* Writes the pinset of @t, durably, and rotates. An unchanged revision makes no new one: *ret is the
- * one there is. @name: the name asked for ("" or NULL: serial and time). -ENOSPC and others: nothing
- * was written. */
+/* Writes the pinset of @t, durably, and rotates. An unchanged revision makes no new one: *ret is
+ * the one there is. @name: the name asked for ("" or NULL: serial and time). -ENOSPC and others:
+ * nothing was written. */
 int backups_make(struct backups *b, const struct store_txn *t, const char *name, struct backup *ret,
 		 struct err *e);
 /* The one with a serial above @after, ascending. -ENOENT at the end. */

@@ -15,9 +15,9 @@ struct brake {
 	int64_t max_unpins;
 
 	pthread_mutex_t lock; /* what follows */
-	uint64_t burst; /* removals so far */
+	uint64_t burst;       /* removals so far */
 	uint64_t pins_before; /* the burst */
-	int64_t last_ms; /* the last removal, or refusal */
+	int64_t last_ms;      /* the last removal, or refusal */
 	bool engaged;
 	struct store_txn *view; /* the state before the burst */
 	uint64_t allowance;
@@ -133,8 +133,7 @@ int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct 
 	if (b->max_unpins < 0)
 		return 0;
 	pthread_mutex_lock(&b->lock);
-	if (pins > BRAKE_FLOOR && removed > pins / 2 &&
-	    removed > allowance_now(b, clock_mono_ms()))
+	if (pins > BRAKE_FLOOR && removed > pins / 2 && removed > allowance_now(b, clock_mono_ms()))
 		r = err_set(e, -EPERM,
 			    "the brake: the dump would remove %llu of %llu pins; to let it pass: "
 			    "echo %llu > state/allow, then import again",

@@ -1,10 +1,9 @@
 /*
- * The brake against mass removals. Unpins less than a minute apart are one burst; the one that would
- * pass the limit is refused, and the pinset as it was before the burst is dumped to backups/.
+ * The brake against mass removals. Unpins less than a minute apart are one burst; the one that
+ * would pass the limit is refused, and the pinset as it was before the burst is dumped to backups/.
  *
- * Counting happens where removals are decided, on the writer's thread; the rest on the loop's. A lock
- * inside.
- * Source: "Brake" in pinfs-tree(7).
+ * Counting happens where removals are decided, on the writer's thread; the rest on the loop's. A
+ * lock inside. Source: "Brake" in pinfs-tree(7).
  */
 #pragma once
 

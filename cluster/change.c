@@ -1,4 +1,5 @@
-/* Pins, unpins and batches of them: decided on the writer's thread, in the transaction that applies. */
+/* Pins, unpins and batches of them: decided on the writer's thread, in the transaction that
+ * applies. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -50,7 +51,8 @@ static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
 	r = pinset_decode(&row, stored, e);
 	if (r < 0)
 		return r;
-	if (rq->expiry && (stored->expire_at == PIN_TIME_UNSET || stored->expire_at > clock_now_s()))
+	if (rq->expiry &&
+	    (stored->expire_at == PIN_TIME_UNSET || stored->expire_at > clock_now_s()))
 		return 0; /* changed since */
 	r = note_change(rq, &item->pin.cid, stored, NULL);
 	return r < 0 ? r : 1;
@@ -87,8 +89,8 @@ static int decide_item(const struct store_txn *t, struct cluster_request *rq,
 	pin_init(&stored);
 	cid_copy(&ch->cid, &item->pin.cid);
 	ch->unpin = item->unpin;
-	r = item->unpin ? decide_unpin(t, rq, item, &stored, e) :
-			  decide_pin(t, rq, item, &stored, ch, e);
+	r = item->unpin ? decide_unpin(t, rq, item, &stored, e)
+			: decide_pin(t, rq, item, &stored, ch, e);
 	pin_deinit(&stored);
 	return r;
 }

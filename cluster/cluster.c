@@ -269,10 +269,9 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 		return err_sys(e, -ENOMEM, "starting the peer");
 	c->opt = *opt;
 	pthread_mutex_init(&c->lock, NULL);
-	c->consensus_events = (struct consensus_events){ .pin_put = on_pin_put,
-							 .pin_del = on_pin_del,
-							 .replaced = on_replaced,
-							 .arg = c };
+	c->consensus_events = (struct consensus_events){
+		.pin_put = on_pin_put, .pin_del = on_pin_del, .replaced = on_replaced, .arg = c
+	};
 	r = open_logs(c, e);
 	if (r == 0)
 		r = brake_new(opt->store, opt->max_unpins, &c->brake);

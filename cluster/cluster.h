@@ -1,9 +1,9 @@
 /*
  * The peer: what should happen. This header is all that fs/ sees of it.
  *
- * Requests are posted from any thread, carried out on the loop and the writer, and end with one call
- * of done on the loop's thread: 0 when what was asked for is durable, -errno with the reason in
- * words otherwise.
+ * Requests are posted from any thread, carried out on the loop and the writer, and end with one
+ * call of done on the loop's thread: 0 when what was asked for is durable, -errno with the reason
+ * in words otherwise.
  */
 #pragma once
 
@@ -32,21 +32,21 @@ struct cluster_who {
 /* One pin or unpin asked for. */
 struct cluster_item {
 	bool unpin;
-	bool touch; /* pin with defaults; only recover what is pinned already */
-	struct pin pin; /* owned; its cid is always set */
+	bool touch;                /* pin with defaults; only recover what is pinned already */
+	struct pin pin;            /* owned; its cid is always set */
 	struct pin_json_keys keys; /* what the document gave */
 	enum pin_mode mode;
 };
 
 enum cluster_verb {
-	CLUSTER_CHANGE, /* items: all or nothing */
-	CLUSTER_RECOVER, /* items[0].pin.cid: try again now */
-	CLUSTER_IMPORT, /* import: the pinset becomes what was parsed */
-	CLUSTER_CLEAN, /* empty, after a dump */
-	CLUSTER_BACKUP, /* a dump of now, with the name in text */
+	CLUSTER_CHANGE,        /* items: all or nothing */
+	CLUSTER_RECOVER,       /* items[0].pin.cid: try again now */
+	CLUSTER_IMPORT,        /* import: the pinset becomes what was parsed */
+	CLUSTER_CLEAN,         /* empty, after a dump */
+	CLUSTER_BACKUP,        /* a dump of now, with the name in text */
 	CLUSTER_BACKUP_REMOVE, /* the dump with the name in text */
-	CLUSTER_ALLOW, /* number: so many removals pass within ten minutes */
-	CLUSTER_GC, /* start garbage collection in Kubo */
+	CLUSTER_ALLOW,         /* number: so many removals pass within ten minutes */
+	CLUSTER_GC,            /* start garbage collection in Kubo */
 };
 
 struct cluster_request {
@@ -55,7 +55,7 @@ struct cluster_request {
 	struct cluster_item *items; /* owned by the request */
 	size_t n_items;
 	struct import *import; /* taken over */
-	char *text; /* owned */
+	char *text;            /* owned */
 	uint64_t number;
 	void (*done)(struct cluster_request *rq, int status);
 	void *arg; /* for done */
@@ -67,9 +67,9 @@ struct cluster_request {
 	struct consensus_op op;
 	struct store_batch batch;
 	uv_work_t work;
-	struct buf audit; /* lines of what was decided */
+	struct buf audit;       /* lines of what was decided */
 	struct store_txn *view; /* what a dump is made of */
-	bool expiry; /* of the peer itself: pins whose time is over */
+	bool expiry;            /* of the peer itself: pins whose time is over */
 	int status;
 };
 
@@ -96,7 +96,8 @@ struct cluster_options {
 	bool offline;
 };
 
-/* Loop's thread. @consensus comes with cluster_start, since it needs cluster_consensus_events first. */
+/* Loop's thread. @consensus comes with cluster_start, since it needs cluster_consensus_events
+ * first. */
 int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct err *e);
 const struct consensus_events *cluster_consensus_events(struct cluster *c);
 int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e);
@@ -122,9 +123,10 @@ struct tracker *cluster_tracker(const struct cluster *c); /* NULL offline */
 const struct cluster_options *cluster_options(const struct cluster *c);
 bool cluster_importing(const struct cluster *c);
 uint64_t cluster_allowance(const struct cluster *c); /* removals that pass the brake */
-bool cluster_braked(const struct cluster *c); /* a burst of removals is being refused */
+bool cluster_braked(const struct cluster *c);        /* a burst of removals is being refused */
 const char *cluster_consensus_name(const struct cluster *c); /* "crdt"; "" before the start */
-/* A new spool for a dump written to state/import (or checked only). -EBUSY: one is open or running. */
+/* A new spool for a dump written to state/import (or checked only). -EBUSY: one is open or running.
+ */
 int cluster_import_begin(struct cluster *c, bool check, struct import **ret);
 /* The last accepted dump: a descriptor, or -ENOENT. */
 int cluster_import_file(struct cluster *c);

@@ -23,9 +23,9 @@ struct cluster {
 
 	pthread_mutex_t lock;
 	/* What follows is under lock; [1] is of checks. */
-	bool import_open[2]; /* a spool exists */
+	bool import_open[2];                    /* a spool exists */
 	struct import_result import_results[2]; /* the last one, or that of the open spool */
-	struct import *import_running; /* being committed */
+	struct import *import_running;          /* being committed */
 };
 
 /* cluster.c: ends a request with its reason, on the loop. */

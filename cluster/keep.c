@@ -78,8 +78,8 @@ static void backup_work(uv_work_t *w)
 {
 	struct cluster_request *rq = container_of(w, struct cluster_request, work);
 
-	rq->status = rq->view ? dump_view(rq->cluster, rq->view, rq->text, &rq->error) :
-				dump_now(rq->cluster, rq->text, &rq->error);
+	rq->status = rq->view ? dump_view(rq->cluster, rq->view, rq->text, &rq->error)
+			      : dump_now(rq->cluster, rq->text, &rq->error);
 }
 
 static void backup_after(uv_work_t *w, int cancelled)

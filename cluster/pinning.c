@@ -77,7 +77,8 @@ static int decide_allocations(const struct peerid *self, const struct cluster_it
 	ret->n_allocations = 0;
 	if (ret->replication_min == -1)
 		return 0;
-	list = pin_alloc(ret, sizeof(*list) * (size_t)(doc->n_allocations + stored->n_allocations + 1));
+	list = pin_alloc(ret,
+			 sizeof(*list) * (size_t)(doc->n_allocations + stored->n_allocations + 1));
 	if (!list)
 		return -ENOMEM;
 	/* What the stored pin has stays where it is; a restored one keeps what it names. */
@@ -204,8 +205,8 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 	    ret->expire_at != stored->expire_at)
 		return err_set(e, -EINVAL, "expire_at is before the current time");
 	if (!restored)
-		ret->timestamp = cid_defined(&stored->cid) && stored->timestamp >= now ?
-					 stored->timestamp + 1 :
-					 now;
+		ret->timestamp = cid_defined(&stored->cid) && stored->timestamp >= now
+				     ? stored->timestamp + 1
+				     : now;
 	return 1;
 }

@@ -1,7 +1,7 @@
 /*
- * What a request for a pin comes to: defaults, limits, allocation and time, on the pin that is stored
- * now. Pure decisions on a transaction; nothing is written. Writer's thread.
- * Source: "Pin documents" in pinfs-tree(7); "Re-pin rules" and "Allocation" in docs/formats.md.
+ * What a request for a pin comes to: defaults, limits, allocation and time, on the pin that is
+ * stored now. Pure decisions on a transaction; nothing is written. Writer's thread. Source: "Pin
+ * documents" in pinfs-tree(7); "Re-pin rules" and "Allocation" in docs/formats.md.
  */
 #pragma once
 

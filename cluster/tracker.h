@@ -68,8 +68,8 @@ struct tracker_kubo {
 	char id[PEERID_TEXT_MAX];
 	char agent[128];
 	struct kubo_repo repo; /* refreshed every metric_ttl / 2 while up */
-	int64_t repo_ns; /* when */
-	char addresses[4096]; /* one per line */
+	int64_t repo_ns;       /* when */
+	char addresses[4096];  /* one per line */
 };
 void tracker_kubo(struct tracker *t, struct tracker_kubo *ret);
 

@@ -1,6 +1,6 @@
 /*
- * Consensus: how a change of the pinset becomes one that all peers agree on. The only interface to it;
- * crdt/ is behind it now, raft/ will be.
+ * Consensus: how a change of the pinset becomes one that all peers agree on. The only interface to
+ * it; crdt/ is behind it now, raft/ will be.
  *
  * All functions on the loop's thread, unless said otherwise. An operation is decided inside the
  * transaction that applies it, by a function of the cluster layer, so that no decision is taken on
@@ -71,8 +71,8 @@ struct consensus_head {
 enum consensus_method {
 	CONSENSUS_DEFAULT, /* what the engine thinks right now */
 	CONSENSUS_REPLACE, /* a new history, of this pinset alone */
-	CONSENSUS_UPDATE, /* the differences, as operations on the present history */
-	CONSENSUS_MERGE, /* the same, but nothing is removed */
+	CONSENSUS_UPDATE,  /* the differences, as operations on the present history */
+	CONSENSUS_MERGE,   /* the same, but nothing is removed */
 };
 
 /* Memory of the caller, until the function returns. */

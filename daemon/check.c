@@ -84,8 +84,8 @@ int daemon_check(const struct options *o, struct err *e)
 	line(true, "configuration", c->folder);
 	line(true, "identity", id);
 	good = check_fuse();
-	data = c->store.folder[0] == '/' ? strdup(c->store.folder) :
-					   path_join(c->folder, c->store.folder);
+	data = c->store.folder[0] == '/' ? strdup(c->store.folder)
+					 : path_join(c->folder, c->store.folder);
 	if (data && go_store_check(c, data, o->fresh, e) < 0) {
 		line(false, "store", e->msg);
 		good = false;

@@ -136,7 +136,8 @@ static int show_identity(void *arg, struct buf *out)
 
 static int show_peerstore(void *arg, struct buf *out)
 {
-	int r = path_read(((struct daemon *)arg)->config->peerstore, PEERSTORE_BYTES_MAX, out, NULL);
+	int r =
+	    path_read(((struct daemon *)arg)->config->peerstore, PEERSTORE_BYTES_MAX, out, NULL);
 
 	return r == -ENOENT ? 0 : r;
 }
@@ -162,21 +163,21 @@ static int prepare_folder(struct daemon *d, struct err *e)
 
 	folder = folder ? folder : by_default;
 	if (!folder)
-		return err_set(e, -EINVAL, "neither IPFS_CLUSTER_PATH nor HOME is set: give "
-					   "-o config=DIR");
+		return err_set(e, -EINVAL,
+			       "neither IPFS_CLUSTER_PATH nor HOME is set: give "
+			       "-o config=DIR");
 	service = path_join(folder, CONFIG_FILE);
 	if (!service)
 		r = err_sys(e, -ENOMEM, "starting");
 	else if (access(service, F_OK) < 0)
-		r = err_set(e, -EINVAL, "there is no configuration at %s: make one with pinfs --init",
-			    service);
+		r = err_set(e, -EINVAL,
+			    "there is no configuration at %s: make one with pinfs --init", service);
 	else
 		r = config_load(folder, &d->config, e);
 	if (r == 0) {
 		const char *data = d->config->store.folder;
 
-		d->data_folder = data[0] == '/' ? strdup(data) :
-						  path_join(d->config->folder, data);
+		d->data_folder = data[0] == '/' ? strdup(data) : path_join(d->config->folder, data);
 		r = d->data_folder ? 0 : err_sys(e, -ENOMEM, "starting");
 	}
 	free(service);
@@ -205,7 +206,8 @@ static int find_mountpoint(struct daemon *d, struct err *e)
 		path = by_default = path_join(home, "pinfs");
 	if (!path)
 		return err_set(e, -EINVAL, "no mount point given, and HOME is not set");
-	r = by_default ? path_mkdirs(path, 0755, NULL) : 0; /* a dead mount there is dealt with next */
+	r = by_default ? path_mkdirs(path, 0755, NULL)
+		       : 0; /* a dead mount there is dealt with next */
 	r = fs_recover_mountpoint(path, e);
 	if (r == 0) {
 		d->mountpoint = strdup(realpath(path, absolute) ? absolute : path);

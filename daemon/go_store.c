@@ -78,12 +78,13 @@ int go_store_check(const struct config *c, const char *data_folder, bool fresh, 
 		return 0;
 	if (ours && store_time(c, name) <= noted(data_folder))
 		return 0;
-	return err_set(e, -EEXIST,
-		       "%s/%s is a store of ipfs-cluster-service, which cannot be read here%s. "
-		       "Alone: run  ipfs-cluster-service -c %s state export -f pins.json , start with "
-		       "-o fresh, then  cp pins.json MOUNTPOINT/state/import . Among trusted peers: "
-		       "start with -o fresh; the pinset comes from them (do not import)",
-		       c->folder, name, ours ? ", and it changed since our last start" : "", c->folder);
+	return err_set(
+	    e, -EEXIST,
+	    "%s/%s is a store of ipfs-cluster-service, which cannot be read here%s. "
+	    "Alone: run  ipfs-cluster-service -c %s state export -f pins.json , start with "
+	    "-o fresh, then  cp pins.json MOUNTPOINT/state/import . Among trusted peers: "
+	    "start with -o fresh; the pinset comes from them (do not import)",
+	    c->folder, name, ours ? ", and it changed since our last start" : "", c->folder);
 }
 
 int go_store_note(const struct config *c, const char *data_folder, struct err *e)

@@ -9,8 +9,8 @@
 #include "daemon/config.h"
 #include "util/err.h"
 
-/* -EEXIST with what to do in words: there is one, and ours is not there, or it changed after our last
- * start. @fresh: go on all the same. */
+/* -EEXIST with what to do in words: there is one, and ours is not there, or it changed after our
+ * last start. @fresh: go on all the same. */
 int go_store_check(const struct config *c, const char *data_folder, bool fresh, struct err *e);
 /* Notes what it looks like now. */
 int go_store_note(const struct config *c, const char *data_folder, struct err *e);

@@ -6,26 +6,34 @@
 #include <string.h>
 
 const char options_help[] =
-	"usage: pinfs [-f] [-d] [-o OPTION,...] [MOUNTPOINT]      mount (default: ~/pinfs)\n"
-	"       pinfs --init [--consensus crdt|raft] [--bootstrap ADDR]...\n"
-	"       pinfs --check                                     look at configuration and Kubo\n"
-	"       pinfs --version | --help\n"
-	"\n"
-	"  -f               stay in the foreground, log to the terminal\n"
-	"  -d               the same, and show every request\n"
-	"  -o config=DIR    configuration folder (default: $IPFS_CLUSTER_PATH, ~/.ipfs-cluster)\n"
-	"  -o offline       without network, consensus and Kubo: to read, import into, or clean the\n"
-	"                   state of a peer that does not run\n"
-	"  -o ro            read-only\n"
-	"  -o fresh         start empty beside a store of ipfs-cluster-service, re-sync from peers\n"
-	"  -o access=GROUP, write=GROUP, backup=GROUP\n"
-	"                   who may browse; change pins; read and write state/ and backups/\n"
-	"  -o allow_other   let other users in; further options go to libfuse\n"
-	"\n"
-	"Exit status: 0 mounted or done, 1 failed, 2 usage, 75 the folder is in use, 78 configuration.\n"
-	"Manual: pinfs(1), pinfs-tree(7), pinfs.json(5).\n";
+    "usage: pinfs [-f] [-d] [-o OPTION,...] [MOUNTPOINT]      mount (default: ~/pinfs)\n"
+    "       pinfs --init [--consensus crdt|raft] [--bootstrap ADDR]...\n"
+    "       pinfs --check                                     look at configuration and Kubo\n"
+    "       pinfs --version | --help\n"
+    "\n"
+    "  -f               stay in the foreground, log to the terminal\n"
+    "  -d               the same, and show every request\n"
+    "  -o config=DIR    configuration folder (default: $IPFS_CLUSTER_PATH, ~/.ipfs-cluster)\n"
+    "  -o offline       without network, consensus and Kubo: to read, import into, or clean the\n"
+    "                   state of a peer that does not run\n"
+    "  -o ro            read-only\n"
+    "  -o fresh         start empty beside a store of ipfs-cluster-service, re-sync from peers\n"
+    "  -o access=GROUP, write=GROUP, backup=GROUP\n"
+    "                   who may browse; change pins; read and write state/ and backups/\n"
+    "  -o allow_other   let other users in; further options go to libfuse\n"
+    "\n"
+    "Exit status: 0 mounted or done, 1 failed, 2 usage, 75 the folder is in use, 78 "
+    "configuration.\n"
+    "Manual: pinfs(1), pinfs-tree(7), pinfs.json(5).\n";
 
-enum { OPT_INIT = 256, OPT_CONSENSUS, OPT_BOOTSTRAP, OPT_CHECK, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_INIT = 256,
+	OPT_CONSENSUS,
+	OPT_BOOTSTRAP,
+	OPT_CHECK,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
 	{ "init", no_argument, NULL, OPT_INIT },

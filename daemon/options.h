@@ -8,18 +8,24 @@
 #include "util/buf.h"
 #include "util/err.h"
 
-enum command { COMMAND_MOUNT, COMMAND_INIT, COMMAND_CHECK, COMMAND_VERSION, COMMAND_HELP };
+enum command {
+	COMMAND_MOUNT,
+	COMMAND_INIT,
+	COMMAND_CHECK,
+	COMMAND_VERSION,
+	COMMAND_HELP
+};
 
 struct options {
 	enum command command;
 	const char *mountpoint; /* NULL: the default, ~/pinfs */
-	const char *config; /* NULL: the default folder */
+	const char *config;     /* NULL: the default folder */
 	enum config_consensus consensus;
 	const char *bootstrap[64];
 	size_t n_bootstrap;
 	bool foreground, debug, offline, read_only, fresh;
 	char *access, *write, *backup; /* groups; NULL: as configured */
-	struct buf fuse; /* options for libfuse, separated by commas */
+	struct buf fuse;               /* options for libfuse, separated by commas */
 };
 
 /* -EINVAL: usage, with what is wrong. The strings point into @argv, in which lists

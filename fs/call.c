@@ -30,7 +30,7 @@ const struct store_info *call_info(struct call *c)
 }
 
 void fs_record(struct fs *fs, const struct cluster_who *who, const char *path, int code,
-		   const char *reason)
+	       const char *reason)
 {
 	why_add(fs->why, who->uid, who->program, path, code, reason);
 	cluster_audit_refusal(fs->cluster, who, path, code, reason);
@@ -130,9 +130,9 @@ int call_post(struct call *c, struct cluster_request *rq, const struct call_afte
 		cluster_request_free(rq);
 		free(w);
 		return call_refuse(c, code, "%s",
-				   code == -ENOMEM	   ? "out of memory" :
-				   c->fs->opt.read_only	   ? "mounted read-only" :
-							     "the peer is shutting down");
+				   code == -ENOMEM        ? "out of memory"
+				   : c->fs->opt.read_only ? "mounted read-only"
+							  : "the peer is shutting down");
 	}
 	w->fs = c->fs;
 	w->req = c->req;

@@ -1,6 +1,6 @@
 /*
- * One request of the kernel while it is being answered: who asks, a view of the store, the reason of
- * a refusal. Lives on the FUSE thread's stack; what has to wait takes its fuse_req with it.
+ * One request of the kernel while it is being answered: who asks, a view of the store, the reason
+ * of a refusal. Lives on the FUSE thread's stack; what has to wait takes its fuse_req with it.
  */
 #pragma once
 
@@ -14,11 +14,11 @@ struct call {
 	struct fs *fs;
 	struct fuse_req *req;
 	struct store_txn *txn; /* begun by call_view, ended with the call */
-	char path[300]; /* for reasons: "pins/bafy….json" */
+	char path[300];        /* for reasons: "pins/bafy….json" */
 	struct handle *handle; /* on the loop, in place of the list of open files; else NULL */
-	bool refused; /* a reason was recorded */
-	bool killed; /* flush: the task that closes is being killed */
-	bool opener; /* flush: it is of the process that opened the file */
+	bool refused;          /* a reason was recorded */
+	bool killed;           /* flush: the task that closes is being killed */
+	bool opener;           /* flush: it is of the process that opened the file */
 };
 
 /* The view of the store of this call, begun on first use. */
@@ -27,15 +27,19 @@ const struct store_info *call_info(struct call *c); /* NULL when there is no vie
 
 /* Records why (for the file `why`, and audit where it is a refused change) and returns @code. */
 int call_refuse(struct call *c, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* Hands a request of the tree to the peer; the answer to the kernel comes from there: an error, or
  * what @reply says. Returns CALL_LATER, or -errno when it was refused at once. Takes @rq over. */
-enum call_reply { REPLY_NOTHING, REPLY_WRITTEN, REPLY_ATTR };
+enum call_reply {
+	REPLY_NOTHING,
+	REPLY_WRITTEN,
+	REPLY_ATTR
+};
 struct call_after {
 	enum call_reply reply;
-	size_t written; /* REPLY_WRITTEN */
-	uint64_t ino; /* REPLY_ATTR: answers with these attributes */
+	size_t written;        /* REPLY_WRITTEN */
+	uint64_t ino;          /* REPLY_ATTR: answers with these attributes */
 	struct handle *handle; /* referenced until answered */
 	/* Loop's thread, before the answer; may be NULL. */
 	void (*then)(struct handle *h, int status);

@@ -114,8 +114,8 @@ static void do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	set_path(&c, parent, name);
 	r = refuse_change(&c);
 	if (r == 0)
-		r = ops->unlink ? ops->unlink(&c, parent, name) :
-				  call_refuse(&c, -EPERM, "nothing can be deleted here");
+		r = ops->unlink ? ops->unlink(&c, parent, name)
+				: call_refuse(&c, -EPERM, "nothing can be deleted here");
 	finish(&c, r);
 }
 
@@ -133,8 +133,9 @@ static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = -ENOTDIR;
 	if (r == 0) {
 		ops = node_ops(en.st.st_ino);
-		r = ops->rmdir ? ops->rmdir(&c, en.st.st_ino, name) :
-				 call_refuse(&c, -EBUSY, "this folder is part of the tree and stays");
+		r = ops->rmdir
+			? ops->rmdir(&c, en.st.st_ino, name)
+			: call_refuse(&c, -EBUSY, "this folder is part of the tree and stays");
 	}
 	finish(&c, r);
 }
@@ -167,8 +168,8 @@ static void do_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 	set_path(&c, parent, name);
 	r = refuse_change(&c);
 	if (r == 0)
-		r = ops->symlink ? ops->symlink(&c, parent, name, target, &en) :
-				   call_refuse(&c, -EPERM, "links cannot be made here");
+		r = ops->symlink ? ops->symlink(&c, parent, name, target, &en)
+				 : call_refuse(&c, -EPERM, "links cannot be made here");
 	if (r < 0)
 		finish(&c, r);
 	else
@@ -262,8 +263,8 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	if (to_set & FUSE_SET_ATTR_SIZE) {
 		r = refuse_change(&c);
 		if (r == 0)
-			r = ops->truncate ? ops->truncate(&c, ino, h, (uint64_t)attr->st_size) :
-					    call_refuse(&c, -EPERM, "this cannot be truncated");
+			r = ops->truncate ? ops->truncate(&c, ino, h, (uint64_t)attr->st_size)
+					  : call_refuse(&c, -EPERM, "this cannot be truncated");
 	}
 	/* Both times set to now is `touch`; mode, owner and given times are accepted and change
 	 * nothing, or cp -a, tar and rsync would report failures. */
@@ -302,14 +303,15 @@ static size_t add_entry(fuse_req_t req, char *buf, size_t room, const struct nod
 				      .attr_timeout = en->timeout,
 				      .entry_timeout = en->timeout };
 
-	return plus ? fuse_add_direntry_plus(req, buf, room, en->name, &e, cookie) :
-		      fuse_add_direntry(req, buf, room, en->name, &en->st, cookie);
+	return plus ? fuse_add_direntry_plus(req, buf, room, en->name, &e, cookie)
+		    : fuse_add_direntry(req, buf, room, en->name, &en->st, cookie);
 }
 
 /* "." and ".." come first, with cookies 1 and 2; what the folder has is shifted by 2. */
 #define DOT_COOKIES 2
 
-static size_t add_dots(fuse_req_t req, fuse_ino_t ino, char *buf, size_t size, off_t *off, bool plus)
+static size_t add_dots(fuse_req_t req, fuse_ino_t ino, char *buf, size_t size, off_t *off,
+		       bool plus)
 {
 	static const char *const dots[DOT_COOKIES] = { ".", ".." };
 	size_t used = 0;
@@ -401,7 +403,8 @@ static void set_opener(struct handle *h, fuse_req_t req)
 	h->opener = caller_thread_group(ctx->pid);
 }
 
-/* How the kernel treats the pages of this kind: small pins are cached, all else is asked each time. */
+/* How the kernel treats the pages of this kind: small pins are cached, all else is asked each time.
+ */
 static void set_caching(struct fuse_file_info *fi, const struct handle *h)
 {
 	fi->direct_io = !(node_kind(h->ino) == KIND_PIN && !writes(h->flags));

@@ -147,7 +147,8 @@ static const struct {
 	[CLASS_PRIVATE] = { S_IFREG | 0440, true, false },
 };
 
-/* What the groups of -o access=, write=, backup= open; without them the owner's own group is shown. */
+/* What the groups of -o access=, write=, backup= open; without them the owner's own group is shown.
+ */
 static void apply_groups(struct fs *fs, enum node_class class, struct stat *st)
 {
 	mode_t mode = classes[class].mode;

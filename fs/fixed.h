@@ -1,5 +1,6 @@
 /*
- * The files and folders whose names never change: one table, read by lookup, listing and attributes.
+ * The files and folders whose names never change: one table, read by lookup, listing and
+ * attributes.
  */
 #pragma once
 
@@ -66,9 +67,9 @@ static inline uint64_t fixed_id(enum fixed f)
 /* FIXED_NONE for the root and for ids of other kinds. */
 static inline enum fixed fixed_of(uint64_t ino)
 {
-	return node_kind(ino) == KIND_FIXED && node_serial(ino) < FIXED_NR ?
-		       (enum fixed)node_serial(ino) :
-		       FIXED_NONE;
+	return node_kind(ino) == KIND_FIXED && node_serial(ino) < FIXED_NR
+		   ? (enum fixed)node_serial(ino)
+		   : FIXED_NONE;
 }
 
 /* For folders with fixed files only; those with more entries call these first. */

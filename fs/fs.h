@@ -39,7 +39,8 @@ struct fs_options {
 int fs_new(const struct fs_options *opt, struct fs **ret, struct err *e);
 /* Starts the FUSE thread and the notifier. */
 int fs_start(struct fs *fs, struct err *e);
-/* True when the mount is gone: somebody unmounted it. Any thread. @ended is posted when it happens. */
+/* True when the mount is gone: somebody unmounted it. Any thread. @ended is posted when it happens.
+ */
 void fs_on_end(struct fs *fs, struct mbox *mbox, struct mbox_msg *ended);
 /* Refuses further changes with EROFS. Any thread. */
 void fs_freeze(struct fs *fs);

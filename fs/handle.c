@@ -46,8 +46,7 @@ struct handle *handle_of_caller(struct call *c, uint64_t ino)
 	pid_t group = 0;
 	struct list *it;
 
-	list_each(it, &c->fs->handles)
-	{
+	list_each (it, &c->fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
 		if (h->ino != ino)
@@ -64,8 +63,7 @@ bool handle_conflicts(struct fs *fs, uint64_t ino, const struct handle *but)
 {
 	struct list *it;
 
-	list_each(it, &fs->handles)
-	{
+	list_each (it, &fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
 		if (h != but && h->ino == ino && (h->dirty || atomic_load(&h->busy)))

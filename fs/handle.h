@@ -15,33 +15,33 @@ struct handle {
 	struct fs *fs;
 	const struct node_ops *ops;
 	uint64_t ino;
-	int flags; /* of open */
-	pid_t opener; /* thread group; 0 unknown */
-	uid_t uid; /* who opened it */
+	int flags;        /* of open */
+	pid_t opener;     /* thread group; 0 unknown */
+	uid_t uid;        /* who opened it */
 	struct list link; /* in fs->handles */
 	atomic_int refs;
 
-	struct buf text; /* what is read, or what was written and is not committed */
-	bool fresh; /* text is new content, from offset 0 (created or truncated) */
-	bool cut; /* emptied through the open file, nothing written since */
-	bool dirty; /* bytes came since the last commit */
-	bool written; /* bytes came at all */
-	bool poisoned; /* nothing of it is ever committed: killed writer, or bad input */
-	int poison; /* the -errno every further write gets */
-	bool created; /* by CREATE, no pin yet */
-	bool touched; /* pinned by its times */
-	atomic_bool busy; /* a commit is under way */
+	struct buf text;       /* what is read, or what was written and is not committed */
+	bool fresh;            /* text is new content, from offset 0 (created or truncated) */
+	bool cut;              /* emptied through the open file, nothing written since */
+	bool dirty;            /* bytes came since the last commit */
+	bool written;          /* bytes came at all */
+	bool poisoned;         /* nothing of it is ever committed: killed writer, or bad input */
+	int poison;            /* the -errno every further write gets */
+	bool created;          /* by CREATE, no pin yet */
+	bool touched;          /* pinned by its times */
+	atomic_bool busy;      /* a commit is under way */
 	atomic_bool committed; /* set by the loop */
 
-	struct cid cid; /* of a pin */
-	int64_t mtime_ns; /* of text */
-	struct import *import; /* bytes on their way in */
-	bool check; /* for state/check */
-	struct batch *batch; /* lines of an open batch, ops/batch.h */
+	struct cid cid;         /* of a pin */
+	int64_t mtime_ns;       /* of text */
+	struct import *import;  /* bytes on their way in */
+	bool check;             /* for state/check */
+	struct batch *batch;    /* lines of an open batch, ops/batch.h */
 	struct store_txn *view; /* of an open export */
 	struct export *export;
-	int fd; /* of a file on disk, -1 */
-	uint64_t base; /* journals: number of the first byte that was there at open */
+	int fd;               /* of a file on disk, -1 */
+	uint64_t base;        /* journals: number of the first byte that was there at open */
 	pthread_mutex_t lock; /* reads of one export are one at a time */
 };
 

@@ -34,8 +34,8 @@ struct fs {
 	struct notifier *notifier;
 	struct scratch_set *scratch;
 
-	struct spool *spool; /* ops/spool.c, NULL: none */
-	uint64_t next_new; /* serials of pins that are created but not committed */
+	struct spool *spool;              /* ops/spool.c, NULL: none */
+	uint64_t next_new;                /* serials of pins that are created but not committed */
 	atomic_uint_fast64_t state_epoch; /* of state/, new after each cleanup */
 	unsigned state_hidden; /* names of state/ unlinked since; bits of the fixed table */
 	int64_t state_hidden_ms;

@@ -92,12 +92,12 @@ int fs_recover_mountpoint(const char *path, struct err *e)
 	if (r == -ENOENT)
 		return 0;
 	if (!dead)
-		return strncmp(type, "fuse.pinfs", 10) == 0 ?
-			       err_set(e, -EBUSY,
-				       "%s is a living pinfs mount: unmount it first with "
-				       "fusermount3 -u %s",
-				       path, path) :
-			       0;
+		return strncmp(type, "fuse.pinfs", 10) == 0
+			   ? err_set(e, -EBUSY,
+				     "%s is a living pinfs mount: unmount it first with "
+				     "fusermount3 -u %s",
+				     path, path)
+			   : 0;
 	if (strncmp(type, "fuse", 4) != 0)
 		return err_set(e, -EBUSY, "%s is a dead mount of type %s, not ours: unmount it",
 			       path, type);
@@ -175,8 +175,9 @@ static int session_args(const struct fs_options *opt, struct fuse_args *args)
 	if (r == 0)
 		r = add_arg(args, "-ofsname=pinfs:%s", opt->peername);
 	if (r == 0)
-		r = add_arg(args, "-o%s", "subtype=pinfs,default_permissions,nosuid,nodev,noexec,"
-					  "noatime");
+		r = add_arg(args, "-o%s",
+			    "subtype=pinfs,default_permissions,nosuid,nodev,noexec,"
+			    "noatime");
 	for (size_t i = 0; r == 0 && i < opt->config->mount_options.n; i++)
 		r = add_arg(args, "-o%s", opt->config->mount_options.v[i]);
 	if (r == 0 && opt->fuse_options && *opt->fuse_options)
@@ -199,7 +200,8 @@ static int open_session(struct fs *fs, const struct fs_options *opt, struct err 
 			    "container the device");
 	} else if (r == 0) {
 		fuse_set_log_func(fuse_says);
-		fs->session = fuse_session_new(&args, &fs_lowlevel_ops, sizeof(fs_lowlevel_ops), fs);
+		fs->session =
+		    fuse_session_new(&args, &fs_lowlevel_ops, sizeof(fs_lowlevel_ops), fs);
 		if (!fs->session)
 			r = err_set(e, -EINVAL, "a mount option is not known (see the log)");
 	}
@@ -207,11 +209,12 @@ static int open_session(struct fs *fs, const struct fs_options *opt, struct err 
 	if (r < 0)
 		return r;
 	if (fuse_session_mount(fs->session, opt->mountpoint) < 0)
-		return err_set(e, -EPERM,
-			       "mounting at %s failed: is fusermount3 installed, may this user mount "
-			       "there, and is user_allow_other set in /etc/fuse.conf where "
-			       "allow_other is asked for?",
-			       opt->mountpoint);
+		return err_set(
+		    e, -EPERM,
+		    "mounting at %s failed: is fusermount3 installed, may this user mount "
+		    "there, and is user_allow_other set in /etc/fuse.conf where "
+		    "allow_other is asked for?",
+		    opt->mountpoint);
 	return 0;
 }
 
@@ -385,8 +388,7 @@ void fs_free(struct fs *fs)
 
 	if (!fs)
 		return;
-	list_each_safe(it, n, &fs->handles)
-	{
+	list_each_safe (it, n, &fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
 		list_del(&h->link);

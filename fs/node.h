@@ -21,7 +21,7 @@
 #include "util/err.h"
 
 enum kind {
-	KIND_ROOT, /* serial 1 */
+	KIND_ROOT,  /* serial 1 */
 	KIND_FIXED, /* serial: index into the table of fixed files, fixed.h */
 	KIND_PIN,
 	KIND_NEW_PIN, /* created, not committed */
@@ -56,15 +56,15 @@ static inline uint64_t node_serial(uint64_t ino)
 	return ino & NODE_SERIAL_MASK;
 }
 
-struct call; /* one request under way, call.h */
+struct call;   /* one request under way, call.h */
 struct handle; /* one open file, handle.h */
 
 /* An entry of a folder. */
 struct node_entry {
 	char name[256];
 	uint64_t cookie; /* of the entry itself: a listing goes on behind it */
-	struct stat st; /* st_ino is the node id */
-	double timeout; /* seconds the kernel may keep name and attributes */
+	struct stat st;  /* st_ino is the node id */
+	double timeout;  /* seconds the kernel may keep name and attributes */
 };
 
 /* A listing under way within one request. */
@@ -108,15 +108,15 @@ const struct node_ops *node_ops(uint64_t ino);
 
 /* Attributes that all of a sort share. */
 enum node_class {
-	CLASS_FOLDER, /* 0755 */
+	CLASS_FOLDER,         /* 0755 */
 	CLASS_PRIVATE_FOLDER, /* 0750, group backup */
-	CLASS_READ_ONLY, /* 0444 */
-	CLASS_WRITABLE, /* 0644 */
-	CLASS_WRITE_ONLY, /* 0200 */
-	CLASS_DUMP, /* 0440, group backup */
-	CLASS_IMPORT, /* 0640, group backup */
-	CLASS_LINK, /* 0777 */
-	CLASS_PRIVATE, /* 0440: audit and the like */
+	CLASS_READ_ONLY,      /* 0444 */
+	CLASS_WRITABLE,       /* 0644 */
+	CLASS_WRITE_ONLY,     /* 0200 */
+	CLASS_DUMP,           /* 0440, group backup */
+	CLASS_IMPORT,         /* 0640, group backup */
+	CLASS_LINK,           /* 0777 */
+	CLASS_PRIVATE,        /* 0440: audit and the like */
 };
 void node_stat(struct fs *fs, uint64_t ino, enum node_class class, uint64_t size, int64_t mtime_ns,
 	       struct stat *st);

@@ -1,7 +1,7 @@
 /*
- * The notifier: a thread of its own, since the kernel can hold a folder's lock for a request that is
- * still to be answered, and a notification waits for that lock. The queue is bounded; what does not
- * fit is dropped, and the kernel's one-second timeouts do the rest.
+ * The notifier: a thread of its own, since the kernel can hold a folder's lock for a request that
+ * is still to be answered, and a notification waits for that lock. The queue is bounded; what does
+ * not fit is dropped, and the kernel's one-second timeouts do the rest.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define NOTIFY_QUEUE 1024
 
 struct notice {
-	uint64_t ino; /* of the inode, or of the folder */
+	uint64_t ino;   /* of the inode, or of the folder */
 	char name[256]; /* "": the inode's attributes and content */
 };
 

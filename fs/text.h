@@ -1,6 +1,6 @@
 /*
- * Files whose whole text is rendered when they are opened: the functions that all of them share. Such
- * a kind gives a render function and is done.
+ * Files whose whole text is rendered when they are opened: the functions that all of them share.
+ * Such a kind gives a render function and is done.
  */
 #pragma once
 

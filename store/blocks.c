@@ -7,8 +7,14 @@
 #include "types/hash.h"
 #include "util/base_enc.h"
 
-enum { BLOCK_STORED = 1, BLOCK_MERGED = 2 };
-enum { ID_SHA256, ID_OTHER };
+enum {
+	BLOCK_STORED = 1,
+	BLOCK_MERGED = 2
+};
+enum {
+	ID_SHA256,
+	ID_OTHER
+};
 
 /* In front of a block's bytes in TABLE_BLOCKS. */
 struct block_head {

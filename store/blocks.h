@@ -20,9 +20,9 @@ struct block_id {
 
 struct block_row {
 	uint64_t number, height;
-	bool stored; /* its bytes are here */
-	bool merged; /* its delta is in the set */
-	struct cid cid; /* undefined for ids that are no block's */
+	bool stored;         /* its bytes are here */
+	bool merged;         /* its delta is in the set */
+	struct cid cid;      /* undefined for ids that are no block's */
 	const uint8_t *data; /* as long as the transaction; until its next change when writing */
 	size_t len;
 };
@@ -53,7 +53,7 @@ int heads_count(const struct store_txn *t, uint64_t *ret);
 
 /* Blocks that merged ones link to and that are not merged: what is still to be fetched. */
 int wanted_put(struct store_txn *t, uint64_t number);
-int wanted_del(struct store_txn *t, uint64_t number); /* 1: it was there, 0: not, -errno */
+int wanted_del(struct store_txn *t, uint64_t number);        /* 1: it was there, 0: not, -errno */
 int wanted_next(const struct store_txn *t, uint64_t *after); /* -ENOENT at the end */
 
 int elements_add(struct store_txn *t, uint64_t kid, uint64_t block);

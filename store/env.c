@@ -230,10 +230,9 @@ static int create_schema(struct store_txn *t)
 	uint64_t schema = STORE_SCHEMA;
 	int r;
 
-	t->info = (struct store_info){ .next_serial = 1,
-				       .next_block = 1,
-				       .generation = 1,
-				       .changed_ns = clock_now_ns() };
+	t->info = (struct store_info){
+		.next_serial = 1, .next_block = 1, .generation = 1, .changed_ns = clock_now_ns()
+	};
 	r = meta_put(t, "schema", &schema, sizeof(schema));
 	if (r == 0)
 		r = meta_put(t, "info", &t->info, sizeof(t->info));
@@ -268,8 +267,8 @@ static int open_tables(struct store *s, struct err *e)
 		return err_sys(e, r, "opening the data");
 	r = lmdb_errno(mdb_dbi_open(t.txn, "meta", MDB_CREATE, &s->meta));
 	if (r == 0)
-		r = lmdb_errno(mdb_dbi_open(t.txn, "unpins", MDB_CREATE | MDB_INTEGERKEY,
-					    &s->unpins));
+		r = lmdb_errno(
+		    mdb_dbi_open(t.txn, "unpins", MDB_CREATE | MDB_INTEGERKEY, &s->unpins));
 	if (r == 0)
 		r = lmdb_errno(mdb_dbi_open(t.txn, NULL, 0, &main_dbi));
 	if (r < 0) {

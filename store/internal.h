@@ -11,34 +11,34 @@
 
 #define STORE_SCHEMA 1
 #define STORE_GENERATIONS_MAX 8 /* current, staged, and those that a reader still holds */
-#define STORE_IDLE_READS 16 /* read transactions kept for reuse */
+#define STORE_IDLE_READS 16     /* read transactions kept for reuse */
 /* A transaction dirties no more than about this much: LMDB keeps dirty pages as heap for life. */
 #define STORE_TXN_BYTES (6u << 20)
 
 /* The tables of one generation. docs/formats.md "Store" has the byte layouts. */
 enum table {
-	TABLE_KEYS, /* sort key of a pin -> struct key_row */
-	TABLE_PINS, /* serial -> struct pin_row_head, cid, protobuf */
-	TABLE_ELEMENTS, /* kid, kind, block number -> nothing */
-	TABLE_BLOCKS, /* block number -> struct block_head, bytes */
+	TABLE_KEYS,      /* sort key of a pin -> struct key_row */
+	TABLE_PINS,      /* serial -> struct pin_row_head, cid, protobuf */
+	TABLE_ELEMENTS,  /* kid, kind, block number -> nothing */
+	TABLE_BLOCKS,    /* block number -> struct block_head, bytes */
 	TABLE_BLOCK_IDS, /* block id -> block number */
-	TABLE_HEADS, /* block number -> height */
-	TABLE_WANTED, /* block number -> nothing: linked by a merged block, not merged itself */
-	TABLE_NAMES, /* folder name -> name number */
-	TABLE_NAME_IDS, /* name number -> count, folder name */
+	TABLE_HEADS,     /* block number -> height */
+	TABLE_WANTED,    /* block number -> nothing: linked by a merged block, not merged itself */
+	TABLE_NAMES,     /* folder name -> name number */
+	TABLE_NAME_IDS,  /* name number -> count, folder name */
 	TABLE_NAME_PINS, /* name number, serial -> nothing */
-	TABLE_STATUS, /* serial -> struct status_head, error text */
+	TABLE_STATUS,    /* serial -> struct status_head, error text */
 	TABLE_BY_STATUS, /* status, rank, serial -> nothing */
-	TABLE_DUE, /* second, kind, serial -> nothing */
-	TABLE_PENDING, /* sequence -> operation that waits for its delta */
+	TABLE_DUE,       /* second, kind, serial -> nothing */
+	TABLE_PENDING,   /* sequence -> operation that waits for its delta */
 	TABLE_GONE, /* number -> CID that an import removed; on its way to the list of unpins */
 	TABLE_NR
 };
 
 struct generation {
-	uint64_t number; /* 0: slot free */
+	uint64_t number;  /* 0: slot free */
 	unsigned readers; /* under store.lock */
-	bool retired; /* to be dropped when readers reach 0 */
+	bool retired;     /* to be dropped when readers reach 0 */
 	MDB_dbi dbi[TABLE_NR];
 };
 

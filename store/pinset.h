@@ -3,8 +3,8 @@
  * numbers and cookies) or by key (the order of the dump). Each row has its exact length as a
  * document and as a dump line.
  *
- * A key keeps its number (kid) for ever, since its elements and tombstones hang on it; the serial of
- * its row is new each time it is pinned after having been gone.
+ * A key keeps its number (kid) for ever, since its elements and tombstones hang on it; the serial
+ * of its row is new each time it is pinned after having been gone.
  */
 #pragma once
 
@@ -18,15 +18,15 @@
 
 enum {
 	PIN_ROW_UNREADABLE = 1 << 0, /* value that is no pin, or key that is no CID: never listed */
-	PIN_ROW_PENDING = 1 << 1, /* acknowledged, its delta not cut yet (crdt.batching) */
+	PIN_ROW_PENDING = 1 << 1,    /* acknowledged, its delta not cut yet (crdt.batching) */
 };
 
 /* Pointers live as long as the transaction, and in a write transaction until its next change. */
 struct pin_row {
 	uint64_t serial;
 	uint64_t kid;
-	uint64_t priority; /* height of the delta that set the value */
-	int64_t timestamp; /* Unix seconds */
+	uint64_t priority;               /* height of the delta that set the value */
+	int64_t timestamp;               /* Unix seconds */
 	uint32_t document_len, line_len; /* bytes, final newline included */
 	uint32_t flags;
 	const uint8_t *cid;
@@ -71,7 +71,10 @@ int names_next_pin(const struct store_txn *t, uint64_t number, uint64_t after,
 
 /* ---- due times ---- */
 
-enum due_kind { DUE_EXPIRY, DUE_RETRY };
+enum due_kind {
+	DUE_EXPIRY,
+	DUE_RETRY
+};
 /* The next entry in order of time, strictly after (@second, @kind, @serial). */
 int due_next(const struct store_txn *t, int64_t *second, enum due_kind *kind, uint64_t *serial);
 

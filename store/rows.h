@@ -1,4 +1,5 @@
-/* Byte layouts of this folder's tables, and the parts of pinset.c that bulk loading shares. Private. */
+/* Byte layouts of this folder's tables, and the parts of pinset.c that bulk loading shares.
+ * Private. */
 #pragma once
 
 #include "store/internal.h"
@@ -33,12 +34,15 @@ struct name_head {
 	uint64_t count;
 };
 
-enum element_kind { ELEMENT_ADDED, ELEMENT_TOMBSTONE };
+enum element_kind {
+	ELEMENT_ADDED,
+	ELEMENT_TOMBSTONE
+};
 
-#define NAME_PIN_KEY 16 /* name number, serial */
+#define NAME_PIN_KEY 16  /* name number, serial */
 #define BY_STATUS_KEY 10 /* status, rank, serial */
-#define DUE_KEY 17 /* second, kind, serial */
-#define ELEMENT_KEY 17 /* kid, kind, block number */
+#define DUE_KEY 17       /* second, kind, serial */
+#define ELEMENT_KEY 17   /* kid, kind, block number */
 
 static inline void name_pin_key(uint8_t out[NAME_PIN_KEY], uint64_t name, uint64_t serial)
 {

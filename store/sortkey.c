@@ -18,7 +18,8 @@ static uint64_t shift_groups(uint64_t v)
 	return out;
 }
 
-/* Writes the @n bytes as shifted groups, as far as SORTKEY_PLAIN_MAX goes; returns the full length. */
+/* Writes the @n bytes as shifted groups, as far as SORTKEY_PLAIN_MAX goes; returns the full length.
+ */
 static size_t encode(const uint8_t *p, size_t n, uint8_t out[SORTKEY_PLAIN_MAX + 5])
 {
 	static const uint8_t tail_bytes[5] = { 0, 2, 3, 4, 5 }, tail_groups[5] = { 0, 2, 4, 5, 7 };

@@ -21,7 +21,7 @@ struct sortkey {
 
 /* CIDs whose key would pass 400 bytes keep their first 368 and the BLAKE2b-256 of all of it. */
 void sortkey_of_cid(const uint8_t *cid, size_t n, struct sortkey *ret);
-/* A key of a delta ("/" + base32). Returns 0 with @ret_cid set where it is the canonical key of a CID,
- * 1 where it is anything else: such keys take part in the CRDT but are no pins. */
+/* A key of a delta ("/" + base32). Returns 0 with @ret_cid set where it is the canonical key of a
+ * CID, 1 where it is anything else: such keys take part in the CRDT but are no pins. */
 int sortkey_of_delta_key(const char *key, size_t n, struct sortkey *ret, struct cid *ret_cid);
 int sortkey_compare(const struct sortkey *a, const struct sortkey *b);

@@ -1,6 +1,6 @@
 /*
- * What the tracker knows of each pin on this peer, and the CIDs that are to be unpinned in Kubo. Both
- * survive a crash, so that no content is forgotten, pinned or unpinned.
+ * What the tracker knows of each pin on this peer, and the CIDs that are to be unpinned in Kubo.
+ * Both survive a crash, so that no content is forgotten, pinned or unpinned.
  */
 #pragma once
 
@@ -16,10 +16,10 @@
 struct status_row {
 	enum status status;
 	uint8_t rank; /* among equals in a queue: 0 asked for just now, 1 the rest */
-	bool held; /* Kubo pinned it for an earlier value of the pin */
+	bool held;    /* Kubo pinned it for an earlier value of the pin */
 	uint32_t attempts;
-	int64_t since_ns; /* Unix time of the last change */
-	int64_t retry_s; /* Unix time of the next attempt, 0: none planned */
+	int64_t since_ns;  /* Unix time of the last change */
+	int64_t retry_s;   /* Unix time of the next attempt, 0: none planned */
 	const char *error; /* lives as long as the transaction */
 	size_t error_len;
 };

@@ -25,20 +25,20 @@ struct store_txn; /* a read or write transaction with its generation */
 
 struct store_options {
 	const char *folder; /* made when absent */
-	size_t map_size; /* bytes of address space; more than the data will ever need */
+	size_t map_size;    /* bytes of address space; more than the data will ever need */
 	unsigned max_readers;
 };
 
 /* Counters of the pinset, exact at every commit. */
 struct store_info {
-	uint64_t revision; /* +1 with every committed change of the pinset */
+	uint64_t revision;  /* +1 with every committed change of the pinset */
 	int64_t changed_ns; /* Unix time of that change, always growing */
 	uint64_t pins;
 	uint64_t export_bytes; /* length of the dump */
-	uint64_t next_serial; /* never reused, across generations */
+	uint64_t next_serial;  /* never reused, across generations */
 	uint64_t next_block;
 	uint64_t generation;
-	uint64_t dirty; /* blocks between heads and merged ones may be missing */
+	uint64_t dirty;   /* blocks between heads and merged ones may be missing */
 	uint64_t pending; /* operations that wait for their delta (crdt.batching) */
 	uint64_t by_status[STATUS_NR];
 	uint8_t lineage[16]; /* new with each cleanup of a raft folder */
@@ -91,6 +91,6 @@ struct store_info *store_info_edit(struct store_txn *t);
 /* Counts one change of the pinset: revision and time. */
 void store_touch(struct store_txn *t);
 
-/* Jobs, on the writer's thread: the pinset, blocks, heads and the tracker's lists are empty from now
- * on; what there was is dropped when its last reader ends. */
+/* Jobs, on the writer's thread: the pinset, blocks, heads and the tracker's lists are empty from
+ * now on; what there was is dropped when its last reader ends. */
 int store_clean(struct store *s);

@@ -36,8 +36,8 @@ struct dump_reader {
 	uint64_t objects;      /* pins handed out */
 	uint64_t unknown_keys; /* over all pins */
 	uint64_t defaulted;    /* pins in which type, max_depth or the factors had to be filled */
-	size_t line_len; /* of the pin handed out: bytes of its line as pin_json_line writes it, with
-			  * the newline; 0 where its text was not of that form */
+	size_t line_len; /* of the pin handed out: bytes of its line as pin_json_line writes it,
+			  * with the newline; 0 where its text was not of that form */
 	bool complete; /* what came so far ends between two objects (cut lines are not complete) */
 
 	/* private */

@@ -26,6 +26,7 @@ int multiaddr_format(const struct multiaddr *a, struct buf *out);
 /* The last /p2p component. -ENOENT when there is none. */
 int multiaddr_peerid(const struct multiaddr *a, struct peerid *ret);
 /* What a TCP client needs: "127.0.0.1", "::1" or a DNS name, and the port. -EINVAL when the address
- * does not begin with ip4, ip6, dns, dns4, dns6 followed by tcp. @ret_host gets at most @cap bytes. */
+ * does not begin with ip4, ip6, dns, dns4, dns6 followed by tcp. @ret_host gets at most @cap bytes.
+ */
 int multiaddr_tcp(const struct multiaddr *a, char *ret_host, size_t cap, uint16_t *ret_port,
 		  struct err *e);

@@ -16,7 +16,7 @@ enum status {
 	STATUS_PINNING,
 	STATUS_UNPINNING,
 	STATUS_UNPINNED, /* not in the pinset */
-	STATUS_REMOTE, /* allocated to other peers */
+	STATUS_REMOTE,   /* allocated to other peers */
 	STATUS_PIN_QUEUED,
 	STATUS_UNPIN_QUEUED,
 	STATUS_SHARDED,

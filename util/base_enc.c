@@ -257,7 +257,8 @@ struct radix {
 static const struct radix radix_36 = { 36, 6, 2176782336u };
 static const struct radix radix_58 = { 58, 5, 656356768u };
 
-/* Divides by @d and returns the remainder. Inlined, so that the divisor is a constant: twice as fast. */
+/* Divides by @d and returns the remainder. Inlined, so that the divisor is a constant: twice as
+ * fast. */
 static inline __attribute__((always_inline)) uint32_t limbs_div(uint32_t *limb, size_t *used,
 								uint32_t d)
 {

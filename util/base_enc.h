@@ -15,7 +15,7 @@
 /* The longest input that the quadratic encodings (base36, base58) accept, in bytes. */
 #define BASE_ENC_MAX 4096
 
-int base16_encode(struct buf *out, const uint8_t *p, size_t n); /* lower case */
+int base16_encode(struct buf *out, const uint8_t *p, size_t n);       /* lower case */
 int base32_lower_encode(struct buf *out, const uint8_t *p, size_t n); /* RFC 4648, no padding */
 int base32_upper_encode(struct buf *out, const uint8_t *p, size_t n);
 int base36_lower_encode(struct buf *out, const uint8_t *p, size_t n);

@@ -15,10 +15,13 @@ struct buf {
 	size_t max; /* appends beyond this give -EFBIG; 0 means no limit but memory */
 };
 
-#define BUF_INIT(limit) { .max = (limit) }
+#define BUF_INIT(limit)                                                                            \
+	{                                                                                          \
+		.max = (limit)                                                                     \
+	}
 
 void buf_init(struct buf *b, size_t max);
-void buf_deinit(struct buf *b); /* frees; the buffer is empty and usable again */
+void buf_deinit(struct buf *b);             /* frees; the buffer is empty and usable again */
 static inline void buf_reset(struct buf *b) /* empties, keeps the memory */
 {
 	b->len = 0;

@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* Call once before any thread. @journal: prefix lines with <N> instead of a time. */
 void log_init(enum log_level level, bool journal);
@@ -20,7 +25,7 @@ bool log_enabled(enum log_level level);
 const char *log_quote(const char *s, size_t len, char *out, size_t cap);
 
 void log_write(enum log_level level, const char *area, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #define log_err(...) log_write(LOG_LEVEL_ERROR, LOG_AREA, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_LEVEL_WARN, LOG_AREA, __VA_ARGS__)

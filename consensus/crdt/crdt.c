@@ -81,8 +81,8 @@ static int apply_group(struct store_txn *t, struct crdt *c, struct local_delta *
 
 		op->status = r < 0 ? r : 0;
 		for (size_t i = 0; r == 1 && i < op->n_changes; i++) {
-			int a = d ? apply_change(d, &op->changes[i]) :
-				    pending_apply(t, &op->changes[i]);
+			int a = d ? apply_change(d, &op->changes[i])
+				  : pending_apply(t, &op->changes[i]);
 
 			if (a < 0)
 				return a;

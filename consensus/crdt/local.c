@@ -9,8 +9,8 @@
 #include "types/hash.h"
 
 struct local_entry {
-	size_t key, key_len; /* offsets into text */
-	size_t id, id_len; /* of a tombstone */
+	size_t key, key_len;     /* offsets into text */
+	size_t id, id_len;       /* of a tombstone */
 	size_t value, value_len; /* of an element */
 	bool tombstone;
 };

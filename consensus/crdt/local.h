@@ -1,7 +1,7 @@
 /*
- * A delta of our own: built while it is applied, so that what comes later in the same transaction sees
- * what came before. A key stands in it at most once. Writer's thread.
- * Source: "Local writes" in docs/formats.md.
+ * A delta of our own: built while it is applied, so that what comes later in the same transaction
+ * sees what came before. A key stands in it at most once. Writer's thread. Source: "Local writes"
+ * in docs/formats.md.
  */
 #pragma once
 
@@ -31,7 +31,8 @@ struct local_delta {
 
 /* Begins on the present heads. */
 int local_begin(struct local_delta *d, struct store_txn *t);
-/* May say so of a key that is not in it, very rarely: the caller then cuts, which is always right. */
+/* May say so of a key that is not in it, very rarely: the caller then cuts, which is always right.
+ */
 bool local_has(const struct local_delta *d, const struct cid *cid);
 /* True when the reference would cut the delta now. */
 bool local_full(const struct local_delta *d);

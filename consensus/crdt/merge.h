@@ -1,8 +1,8 @@
 /*
- * A whole block of somebody else's: its delta goes into the set, and the heads follow. Blocks may come
- * in any order. At rest the heads are the merged blocks that no merged block links to, which is kept
- * by remembering the links whose block is not merged yet.
- * Source: "Receiving" in docs/formats.md. Writer's thread.
+ * A whole block of somebody else's: its delta goes into the set, and the heads follow. Blocks may
+ * come in any order. At rest the heads are the merged blocks that no merged block links to, which
+ * is kept by remembering the links whose block is not merged yet. Source: "Receiving" in
+ * docs/formats.md. Writer's thread.
  */
 #pragma once
 

@@ -165,8 +165,8 @@ static int cut_one(struct local_delta *d, uint64_t seq)
 			r = local_begin(d, t);
 	}
 	if (r == 0)
-		r = ch.unpin ? local_del(d, &ch.cid, &serial) :
-			       local_put(d, &ch.cid, ch.value.data, ch.value.len, 0, &serial);
+		r = ch.unpin ? local_del(d, &ch.cid, &serial)
+			     : local_put(d, &ch.cid, ch.value.data, ch.value.len, 0, &serial);
 	buf_deinit(&ch.value);
 	return r < 0 ? r : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Operations acknowledged before their delta (crdt.batching): durable and visible at once, in order,
- * until the delta is cut. Writer's thread.
+ * Operations acknowledged before their delta (crdt.batching): durable and visible at once, in
+ * order, until the delta is cut. Writer's thread.
  */
 #pragma once
 

@@ -35,8 +35,8 @@ static int best_offer(struct best *best, uint64_t priority, const uint8_t *value
 }
 
 /* Offers what the stored block @number has for the key. */
-static int best_of_block(const struct store_txn *t, uint64_t number, const char *key, size_t key_len,
-			 struct best *best)
+static int best_of_block(const struct store_txn *t, uint64_t number, const char *key,
+			 size_t key_len, struct best *best)
 {
 	struct block_row row;
 	struct block b;
@@ -181,8 +181,8 @@ static int by_key_then_place(const void *a, const void *b)
 {
 	const struct delta_entry *x = *(const struct delta_entry *const *)a,
 				 *y = *(const struct delta_entry *const *)b;
-	int c = bytes_compare((const uint8_t *)x->key, x->key_len, (const uint8_t *)y->key,
-			      y->key_len);
+	int c =
+	    bytes_compare((const uint8_t *)x->key, x->key_len, (const uint8_t *)y->key, y->key_len);
 
 	return c ? c : (x > y) - (x < y);
 }
@@ -215,7 +215,8 @@ static int merge_key(struct store_txn *t, uint64_t number, uint64_t priority,
 		if (priority < cur.priority)
 			continue;
 		if (priority == cur.priority &&
-		    bytes_compare(cur.value, cur.value_len, group[i]->value, group[i]->value_len) >= 0)
+		    bytes_compare(cur.value, cur.value_len, group[i]->value, group[i]->value_len) >=
+			0)
 			continue;
 		winner = group[i];
 	}

@@ -19,7 +19,7 @@ struct set_observer {
 	void *arg;
 };
 
-/* Merges the delta of block @number: tombstones first, then elements, with the reference's rules for
- * keys that stand in it more than once. @o may be NULL. */
+/* Merges the delta of block @number: tombstones first, then elements, with the reference's rules
+ * for keys that stand in it more than once. @o may be NULL. */
 int set_merge(struct store_txn *t, uint64_t number, const struct delta *d,
 	      const struct set_observer *o);

@@ -3,8 +3,8 @@
  *
  * The WRITE that completes the JSON object commits, whoever writes it, and carries the error: it is
  * the only request whose error a shell's `echo` shows. After it only white space may come. A file
- * that was opened without truncation is changed in place instead, and commits when its opener closes
- * it or asks for a sync.
+ * that was opened without truncation is changed in place instead, and commits when its opener
+ * closes it or asks for a sync.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ enum document_shape document_shape(const char *p, size_t n, const char **reason)
 		if (is_space(c))
 			continue;
 		if (depth == 0 && (seen || c != '{')) {
-			*reason = seen ? "there is something behind the pin's document" :
-					 "a pin's document is a JSON object, it begins with {";
+			*reason = seen ? "there is something behind the pin's document"
+				       : "a pin's document is a JSON object, it begins with {";
 			return DOCUMENT_BAD;
 		}
 		seen = true;
@@ -145,8 +145,7 @@ static bool conflicts(struct handle *h)
 {
 	struct list *it;
 
-	list_each(it, &h->fs->handles)
-	{
+	list_each (it, &h->fs->handles) {
 		struct handle *o = container_of(it, struct handle, link);
 
 		if (o != h && (o->dirty || atomic_load(&o->busy)) && !o->poisoned &&

@@ -29,7 +29,7 @@ static unsigned open_exports(struct fs *fs)
 	struct list *it;
 	unsigned n = 0;
 
-	list_each(it, &fs->handles)
+	list_each (it, &fs->handles)
 		n += container_of(it, struct handle, link)->view != NULL;
 	return n;
 }

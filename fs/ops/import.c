@@ -1,7 +1,7 @@
 /*
  * state/import and state/check: a dump that is written here is parsed as it arrives. It counts when
- * the program that opened the file closes it, asks for a sync, or renames a finished file onto it; a
- * killed writer's never does.
+ * the program that opened the file closes it, asks for a sync, or renames a finished file onto it;
+ * a killed writer's never does.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -68,8 +68,9 @@ int dump_write(struct call *c, struct handle *h, const void *p, size_t n, uint64
 		r = cluster_import_begin(c->fs->cluster, h->check, &h->import);
 	if (r < 0) {
 		h->import = NULL;
-		return call_refuse(c, r, r == -EBUSY ? "another import is open or running" :
-						       "a place for the dump on disk");
+		return call_refuse(c, r,
+				   r == -EBUSY ? "another import is open or running"
+					       : "a place for the dump on disk");
 	}
 	if (off != import_received(h->import))
 		return call_refuse(c, poison(h, -EINVAL),

@@ -93,8 +93,7 @@ static struct handle *new_pin_handle(struct fs *fs, uint64_t ino)
 {
 	struct list *it;
 
-	list_each(it, &fs->handles)
-	{
+	list_each (it, &fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
 		if (h->ino == ino)
@@ -103,8 +102,8 @@ static struct handle *new_pin_handle(struct fs *fs, uint64_t ino)
 	return NULL;
 }
 
-/* Until its handle is closed; then the name leads to the pin, or to nothing. Called on the loop too,
- * right after a touch, where only what the answer needs is read. */
+/* Until its handle is closed; then the name leads to the pin, or to nothing. Called on the loop
+ * too, right after a touch, where only what the answer needs is read. */
 static int attr_new_pin(struct call *c, uint64_t ino, struct stat *st)
 {
 	struct handle *h = c->handle ? c->handle : new_pin_handle(c->fs, ino);
@@ -131,8 +130,7 @@ static int open_new_pin(struct call *c, uint64_t ino, struct handle *h)
 	struct handle *first = NULL;
 	struct list *it;
 
-	list_each(it, &c->fs->handles)
-	{
+	list_each (it, &c->fs->handles) {
 		struct handle *o = container_of(it, struct handle, link);
 
 		if (o->ino == ino && o->created)

@@ -139,8 +139,7 @@ static struct handle *find_new_pin(struct fs *fs, const struct cid *cid)
 {
 	struct list *it;
 
-	list_each(it, &fs->handles)
-	{
+	list_each (it, &fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
 		if (h->created && !h->poisoned && cid_equal(&h->cid, cid))
@@ -313,7 +312,8 @@ static int rename_to_pin(struct call *c, struct scratch *s, const struct cid *ci
 	after.handle = h;
 	after.then = rename_then;
 	r = document_commit(c, cid, s->data.data, s->data.len, &after);
-	/* The loop answers; the scratch file goes when it is looked at next, once that succeeded. */
+	/* The loop answers; the scratch file goes when it is looked at next, once that succeeded.
+	 */
 	if (r == CALL_LATER)
 		scratch_watch(c->fs, s, h);
 	handle_unref(h);
@@ -379,8 +379,9 @@ static int rename_pins(struct call *c, uint64_t dir, const char *name, const cha
 		return rename_to_scratch(c, &from, newname);
 	if (cid_equal(&from, &to))
 		return 0;
-	return call_refuse(c, -EINVAL, "a pin's name is its CID and cannot become another's: "
-				       "copy the file, then remove the old one");
+	return call_refuse(c, -EINVAL,
+			   "a pin's name is its CID and cannot become another's: "
+			   "copy the file, then remove the old one");
 }
 
 static int symlink_pins(struct call *c, uint64_t dir, const char *name, const char *target,

@@ -42,7 +42,7 @@ void scratch_set_free(struct scratch_set *set)
 
 	if (!set)
 		return;
-	list_each_safe(it, n, &set->list)
+	list_each_safe (it, n, &set->list)
 		scratch_free(set, container_of(it, struct scratch, link));
 	free(set);
 }
@@ -60,8 +60,7 @@ static void purge(struct scratch_set *set)
 	int64_t now = clock_mono_ms();
 	struct list *it, *n;
 
-	list_each_safe(it, n, &set->list)
-	{
+	list_each_safe (it, n, &set->list) {
 		struct scratch *s = container_of(it, struct scratch, link);
 
 		if (is_over(s, now) && s->open == 0)
@@ -79,8 +78,7 @@ struct scratch *scratch_find(struct fs *fs, const char *name)
 	struct list *it;
 
 	purge(fs->scratch);
-	list_each(it, &fs->scratch->list)
-	{
+	list_each (it, &fs->scratch->list) {
 		struct scratch *s = container_of(it, struct scratch, link);
 
 		if (visible(s) && strcmp(s->name, name) == 0)
@@ -93,8 +91,7 @@ struct scratch *scratch_by_serial(struct fs *fs, uint64_t serial)
 {
 	struct list *it;
 
-	list_each(it, &fs->scratch->list)
-	{
+	list_each (it, &fs->scratch->list) {
 		struct scratch *s = container_of(it, struct scratch, link);
 
 		if (s->serial == serial)
@@ -108,8 +105,7 @@ struct scratch *scratch_next(struct fs *fs, uint64_t after)
 	struct list *it;
 
 	purge(fs->scratch);
-	list_each(it, &fs->scratch->list)
-	{
+	list_each (it, &fs->scratch->list) {
 		struct scratch *s = container_of(it, struct scratch, link);
 
 		if (s->serial > after && visible(s))
@@ -147,7 +143,7 @@ static size_t bytes_in_use(const struct scratch_set *set)
 	struct list *it;
 	size_t n = 0;
 
-	list_each(it, &set->list)
+	list_each (it, &set->list)
 		n += container_of(it, struct scratch, link)->data.cap;
 	return n;
 }
@@ -268,9 +264,9 @@ static int truncate_scratch(struct call *c, uint64_t ino, struct handle *h, uint
 
 	if (!s)
 		return -ESTALE;
-	return size > SCRATCH_FILE_MAX ?
-		       call_refuse(c, -EFBIG, "a scratch file holds at most 1 MiB") :
-		       set_size(c, s, size);
+	return size > SCRATCH_FILE_MAX
+		   ? call_refuse(c, -EFBIG, "a scratch file holds at most 1 MiB")
+		   : set_size(c, s, size);
 }
 
 static void release_scratch(struct handle *h)

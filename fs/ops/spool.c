@@ -134,14 +134,15 @@ int spool_rename(struct call *c, uint64_t dir, const char *name, const char *new
 	int r;
 
 	if (!s || strcmp(s->name, name) != 0)
-		return fixed_named(name) != FIXED_NONE ?
-			       call_refuse(c, -EPERM, "the files of state/ keep their names") :
-			       -ENOENT;
+		return fixed_named(name) != FIXED_NONE
+			   ? call_refuse(c, -EPERM, "the files of state/ keep their names")
+			   : -ENOENT;
 	if (strcmp(newname, "import") != 0)
 		return call_refuse(c, -EPERM, "a dump can be renamed onto state/import only");
 	if (s->open || s->refused || !s->import)
-		return call_refuse(c, -EINVAL, s->open ? "the dump is still being written" :
-							 "the dump was refused, or is empty");
+		return call_refuse(c, -EINVAL,
+				   s->open ? "the dump is still being written"
+					   : "the dump was refused, or is empty");
 	r = import_finish(s->import, &e);
 	if (r < 0) {
 		spool_forget(c->fs);

@@ -55,16 +55,15 @@ struct counts {
 	unsigned elements, tombstones, heads, values;
 };
 
-static void check_value(const struct store_txn *t, const char *path, json_t *want,
-			struct counts *n)
+static void check_value(const struct store_txn *t, const char *path, json_t *want, struct counts *n)
 {
 	size_t len = strlen(path) - 2; /* "/v" or "/p" */
 	uint8_t bytes[1024];
 	struct key_row k;
 	struct pin_row row;
 	uint64_t priority;
-	int got = base16_decode(json_string_value(want), json_string_length(want), bytes,
-				sizeof(bytes));
+	int got =
+	    base16_decode(json_string_value(want), json_string_length(want), bytes, sizeof(bytes));
 
 	kid_of(t, path, len, &k);
 	assert_int_not_equal(0, k.serial);
@@ -123,8 +122,7 @@ static void check_counts(const struct store_txn *t, json_t *datastore, const str
 	while (heads_next(t, &at, &height) == 0)
 		got.heads++;
 	assert_int_equal(want->heads, got.heads);
-	json_object_foreach(datastore, key, v)
-	{
+	json_object_foreach (datastore, key, v) {
 		struct key_row k;
 		const char *last = strrchr(key, '/');
 
@@ -153,8 +151,7 @@ static void check_datastore(const struct store_txn *t, json_t *datastore)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(datastore, key, v)
-	{
+	json_object_foreach (datastore, key, v) {
 		check_entry(t, key, v, &n);
 	}
 	check_counts(t, datastore, &n);
@@ -206,8 +203,7 @@ static void blocks_in_any_order_give_the_recorded_datastore(void **state)
 	json_t *scenarios = vectors_array(*state, "scenarios"), *s;
 	size_t i, run = 0;
 
-	json_array_foreach(scenarios, i, s)
-	{
+	json_array_foreach (scenarios, i, s) {
 		size_t n = json_array_size(vectors_array(s, "blocks"));
 		unsigned order[BLOCKS_MAX];
 
@@ -253,8 +249,7 @@ static json_t *scenario_named(json_t *root, const char *name)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(vectors_array(root, "scenarios"), i, s)
-	{
+	json_array_foreach (vectors_array(root, "scenarios"), i, s) {
 		if (strcmp(vectors_str(s, "name"), name) == 0)
 			return s;
 	}
@@ -295,8 +290,7 @@ static void expect_block(json_t *blocks, const struct cid *head, struct store_tx
 	size_t i;
 
 	cid_format(head, text);
-	json_array_foreach(blocks, i, b)
-	{
+	json_array_foreach (blocks, i, b) {
 		uint8_t bytes[65536];
 		size_t n;
 
@@ -316,8 +310,7 @@ static void deliver(struct store_txn *to, json_t *blocks, struct store_txn *from
 	json_t *b;
 	size_t i;
 
-	json_array_foreach(blocks, i, b)
-	{
+	json_array_foreach (blocks, i, b) {
 		struct block_row row;
 		struct cid cid;
 		const char *text = vectors_str(b, "cid");
@@ -341,8 +334,7 @@ static void our_deltas_of_real_pins_are_the_recorded_blocks(void **state)
 		store_fix_setup(&f[i]);
 		assert_int_equal(0, store_write(f[i].store, &t[i]));
 	}
-	json_array_foreach(vectors_array(s, "ops"), i, op)
-	{
+	json_array_foreach (vectors_array(s, "ops"), i, op) {
 		const char *what = vectors_str(op, "op");
 		const char *who = json_string_value(json_object_get(op, "replica"));
 		int r = who ? who[0] - 'A' : vectors_str(op, "from")[0] - 'A';
