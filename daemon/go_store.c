@@ -58,7 +58,7 @@ static bool file_exists(const char *folder, const char *name)
 /* The time noted at our last start; 0: none. */
 static int64_t noted(const char *data_folder)
 {
-	struct buf b = BUF_INIT(64);
+	struct buf b = BUF_INIT(0);
 	char *path = path_join(data_folder, STAMP);
 	int64_t t = 0;
 

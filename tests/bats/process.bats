@@ -270,6 +270,25 @@ config_copy() {
 	[[ $output == *"state export"* ]]
 }
 
+@test "-o fresh takes a folder of the Go program over, empty, until its store changes again" {
+	skip_without_go
+	go_service "$D" init
+	config_local "$D"
+	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
+	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	pinfs_start "$M" "$D" -o fresh
+	pins_are 0
+	touch "$M/pins/$(cid_of fresh).json"
+	pinfs_stop "$M"
+	pinfs_start "$M" "$D"
+	pins_are 1
+	pinfs_stop "$M"
+	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	try 10 -f -o "config=$D" "$M"
+	[ "$status" -ne 0 ]
+	[[ $output == *"changed since our last start"* ]]
+}
+
 @test "a folder made by the Go program starts as it is" {
 	skip_without_go
 	go_service "$D" init
