@@ -52,5 +52,5 @@ uint64_t cid_codec(const struct cid *c);
 /* The multihash inside, not copied. */
 const uint8_t *cid_multihash(const struct cid *c, size_t *ret_len);
 
-/* CIDv1 of @data with @codec and sha2-256. Needs sodium_init. */
+/* CIDv1 of @data with @codec and sha2-256. Needs hash_init. */
 void cid_of_block(uint64_t codec, const void *data, size_t n, struct cid *ret);

@@ -1,5 +1,6 @@
 #include "types/hash.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
 
@@ -9,6 +10,11 @@ static pthread_once_t short_once = PTHREAD_ONCE_INIT;
 static void make_short_key(void)
 {
 	randombytes_buf(short_key, sizeof(short_key));
+}
+
+int hash_init(void)
+{
+	return sodium_init() < 0 ? -EIO : 0;
 }
 
 void hash_blake2b(void *out, size_t size, const void *p, size_t n)

@@ -1,6 +1,6 @@
 /*
  * The Ed25519 key of this peer and the text form of identity.json's two values. Secret bytes live
- * in guarded memory (sodium_malloc). Needs sodium_init. Pure functions: no files here.
+ * in guarded memory (sodium_malloc). Needs hash_init. Pure functions: no files here.
  * Source: libp2p crypto.proto; vectors/identity.json.
  */
 #pragma once

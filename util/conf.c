@@ -127,8 +127,11 @@ static int row_value(const struct conf_key *k, json_t *in, const struct walk *w,
 		*ret = in ? json_incref(get_any_case(in, k->name)) : NULL; /* null stays null */
 		return 0;
 	}
-	if (!given && in && k->flags & CONF_ZERO)
+	if (!given && in && k->flags & CONF_ZERO) {
 		given = conf_zero(k);
+		if (!given)
+			return -ENOMEM;
+	}
 	if (given)
 		r = conf_check(k, given, &at, ret, e);
 	json_decref(given);
@@ -160,10 +163,11 @@ static int row_object(const struct conf_key *k, json_t *in, const struct walk *w
 	return r;
 }
 
-static bool is_default(const struct conf_key *k, const json_t *v)
+/* 1, 0 or -ENOMEM. */
+static int is_default(const struct conf_key *k, const json_t *v)
 {
 	json_t *def = conf_default(k);
-	bool same = def && json_equal(def, v);
+	int same = def ? json_equal(def, v) : -ENOMEM;
 
 	json_decref(def);
 	return same;
@@ -206,10 +210,13 @@ static int walk_object(const struct conf_key *keys, json_t *in, const struct wal
 			goto out;
 		if (!v)
 			continue;
-		if (k->flags & CONF_OPTIONAL && is_default(k, v)) {
+		r = k->flags & CONF_OPTIONAL ? is_default(k, v) : 0;
+		if (r != 0)
 			json_decref(v);
+		if (r < 0)
+			goto out;
+		if (r == 1)
 			continue;
-		}
 		if (json_object_set_new(out, k->name, v) < 0) {
 			r = -ENOMEM;
 			goto out;

@@ -136,3 +136,29 @@ int path_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	free(copy);
 	return r;
 }
+
+/* Where the file system has no files without a name. */
+static int open_unlinked(const char *dir)
+{
+	char *path = path_join(dir, "spool.XXXXXX");
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = mkostemp(path, O_CLOEXEC);
+	if (r < 0)
+		r = -errno;
+	else
+		unlink(path);
+	free(path);
+	return r;
+}
+
+int path_unnamed(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		return fd;
+	return errno == EOPNOTSUPP || errno == EISDIR ? open_unlinked(dir) : -errno;
+}

@@ -21,5 +21,7 @@ int path_read(const char *path, size_t max, struct buf *out, struct err *e);
 int path_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 /* Makes renames and unlinks in @dir durable. */
 int path_fsync_dir(const char *dir);
+/* A new file in @dir that has no name and goes with its descriptor, which is returned; -errno. */
+int path_unnamed(const char *dir);
 /* Writes all of it, through short writes and EINTR. */
 int path_write_all(int fd, const void *data, size_t len);
