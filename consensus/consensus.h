@@ -116,12 +116,26 @@ struct consensus_loader {
 	const struct consensus_loader_ops *ops;
 };
 
+/* Many changes as one, all or nothing, made up one after the other. */
+struct consensus_many {
+	/* Writer's thread: fills @ch (its value is empty before) by the present state. 1; 0: that
+	 * was all; -errno. A CID comes once. */
+	int (*next)(void *arg, const struct store_txn *t, struct consensus_change *ch,
+		    struct err *e);
+	/* After the last one, before anything changes: may refuse. */
+	int (*allow)(void *arg, const struct store_txn *t, struct err *e);
+	void *arg;
+};
+
 struct consensus_ops {
 	const char *name; /* "crdt", "raft" */
 	/* Queues the operation; done comes later, never from inside. */
 	void (*submit)(struct consensus *c, struct consensus_op *op);
 	/* Any thread. Begins to spool a pinset into files beside the data. */
 	int (*load)(struct consensus *c, struct consensus_loader **ret);
+	/* Writer's thread, as a job. Readers may see it in part; a crash is followed by the rest.
+	 */
+	int (*apply_many)(struct consensus *c, const struct consensus_many *m, struct err *e);
 	/* Ends: waits for what is queued, then calls @closed. */
 	void (*close)(struct consensus *c, void (*closed)(void *arg), void *arg);
 };

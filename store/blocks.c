@@ -102,7 +102,7 @@ int blocks_find(const struct store_txn *t, const struct block_id *id, struct blo
 	uint64_t number;
 	int r = find_number(t, id, &number);
 
-	return r < 0 ? r : blocks_row(t, number, ret);
+	return r ? r : blocks_row(t, number, ret);
 }
 
 int blocks_get(const struct store_txn *t, const struct cid *cid, struct block_row *ret)
@@ -299,13 +299,14 @@ static int element_next(const struct store_txn *t, uint64_t kid, enum element_ki
 			uint64_t *after)
 {
 	uint8_t k[ELEMENT_KEY];
-	MDB_val key = val_of(k, sizeof(k)), val;
+	MDB_val key, val;
 	MDB_cursor *cur;
 	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_ELEMENTS], &cur));
 
 	if (r < 0)
 		return r;
 	element_key(k, kid, kind, *after + 1);
+	key = val_of(k, sizeof(k));
 	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
 	if (r == 0 && (key.mv_size != ELEMENT_KEY || memcmp(key.mv_data, k, 9) != 0))
 		r = -ENOENT;

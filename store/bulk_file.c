@@ -11,30 +11,10 @@
 
 #define TAIL_BYTES (256u << 10)
 
-/* Where the file system has no files without a name. */
-static int open_unlinked(const char *folder)
-{
-	char *path = path_join(folder, "spool.XXXXXX");
-	int fd, r;
-
-	if (!path)
-		return -ENOMEM;
-	fd = mkostemp(path, O_CLOEXEC);
-	r = fd < 0 ? -errno : fd;
-	if (fd >= 0)
-		unlink(path);
-	free(path);
-	return r;
-}
-
 int bulk_file_open(struct bulk_file *f, const char *folder)
 {
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = path_unnamed(folder);
 
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
-		fd = open_unlinked(folder);
-	else if (fd < 0)
-		fd = -errno;
 	if (fd < 0)
 		return fd;
 	*f = (struct bulk_file){ .fd = fd };

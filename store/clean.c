@@ -1,6 +1,7 @@
 /* Switching to an empty generation. */
 #include <errno.h>
 
+#include "store/bulk.h"
 #include "store/internal.h"
 
 int store_clean(struct store *s)
@@ -17,6 +18,8 @@ int store_clean(struct store *s)
 	if (r < 0)
 		goto out_abort;
 	r = lmdb_errno(mdb_drop(t->txn, s->unpins, 0));
+	if (r == 0)
+		r = bulk_mark_clear(t); /* nor is an import gone on with */
 	if (r < 0)
 		goto out_forget;
 	info = store_info_edit(t);

@@ -6,13 +6,14 @@
 int due_next(const struct store_txn *t, int64_t *second, enum due_kind *kind, uint64_t *serial)
 {
 	uint8_t k[DUE_KEY];
-	MDB_val key = val_of(k, sizeof(k)), val;
+	MDB_val key, val;
 	MDB_cursor *cur;
 	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_DUE], &cur));
 
 	if (r < 0)
 		return r;
 	due_key(k, *second, *kind, *serial + 1);
+	key = val_of(k, sizeof(k));
 	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
 	if (r == 0 && key.mv_size != DUE_KEY)
 		r = -EBADMSG;

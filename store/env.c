@@ -51,9 +51,10 @@ int lmdb_errno(int code)
 	case MDB_READERS_FULL:
 	case MDB_DBS_FULL:
 		return -EMFILE;
+	case MDB_PANIC: /* a meta page could not be written: nothing works until a new start */
+		return -EIO;
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
-	case MDB_PANIC:
 	case MDB_VERSION_MISMATCH:
 	case MDB_INVALID:
 	case MDB_INCOMPATIBLE:
@@ -244,8 +245,10 @@ static int check_schema(struct store_txn *t, struct err *e)
 	MDB_val val;
 	int r = meta_get(t, "schema", &val);
 
-	if (r == -ENOENT)
-		return create_schema(t);
+	if (r == -ENOENT) {
+		r = create_schema(t);
+		return r < 0 ? err_sys(e, r, "making the data") : 0;
+	}
 	if (r < 0)
 		return err_sys(e, r, "reading the version of the data");
 	if (get_u64(&val) != STORE_SCHEMA)
@@ -487,6 +490,15 @@ void store_read_end(struct store_txn *t)
 		mdb_txn_abort(t->txn);
 		free(t);
 	}
+}
+
+uint64_t store_commits_since(const struct store_txn *t)
+{
+	MDB_envinfo info;
+
+	if (mdb_env_info(t->store->env, &info) != 0)
+		return 0;
+	return info.me_last_txnid - mdb_txn_id(t->txn);
 }
 
 const struct store_info *store_info(const struct store_txn *t)

@@ -62,13 +62,14 @@ int names_get(const struct store_txn *t, uint64_t number, const char **ret, size
 int names_next_pin(const struct store_txn *t, uint64_t number, uint64_t after, uint64_t *ret_serial)
 {
 	uint8_t k[NAME_PIN_KEY];
-	MDB_val key = val_of(k, sizeof(k)), val;
+	MDB_val key, val;
 	MDB_cursor *cur;
 	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_NAME_PINS], &cur));
 
 	if (r < 0)
 		return r;
 	name_pin_key(k, number, after + 1);
+	key = val_of(k, sizeof(k));
 	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
 	if (r == 0 && (key.mv_size != NAME_PIN_KEY || get_be64(key.mv_data) != number))
 		r = -ENOENT;

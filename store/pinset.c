@@ -13,6 +13,8 @@
 
 /* An unlink followed by a create must not unpin in between. */
 #define UNPIN_DELAY_NS (2 * NS_PER_S)
+/* JSON of the largest pin: a byte takes six characters when it is escaped, in an address more. */
+#define TEXT_BYTES_MAX (16 * PIN_BYTES_MAX)
 
 /* ---- reading ---- */
 
@@ -239,7 +241,7 @@ int pinset_key_make(struct store_txn *t, const struct sortkey *key, struct key_r
 static int describe(const struct cid *cid, const uint8_t *value, size_t len, struct pin *pin,
 		    struct pin_row_head *h)
 {
-	struct buf text = BUF_INIT(4 * PIN_BYTES_MAX);
+	struct buf text = BUF_INIT(TEXT_BYTES_MAX);
 	int r;
 
 	if (!cid_defined(cid) || pin_pb_decode(value, len, pin, NULL) < 0) {
@@ -275,7 +277,8 @@ static int row_write(struct store_txn *t, uint64_t serial, const struct pin_row_
 	p = val.mv_data;
 	memcpy(p, h, sizeof(*h));
 	memcpy(p + sizeof(*h), cid->bytes, h->cid_len);
-	memcpy(p + sizeof(*h) + h->cid_len, value, len);
+	if (len > 0)
+		memcpy(p + sizeof(*h) + h->cid_len, value, len);
 	return 0;
 }
 
@@ -335,7 +338,7 @@ static int same_value(struct store_txn *t, uint64_t serial, const struct cid *ci
 
 	if (r == 0)
 		r = row_parse(serial, &val, &row);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (row.value_len != len || (len > 0 && memcmp(row.value, value, len) != 0))
 		return 0;

@@ -56,6 +56,8 @@ bool store_was_killed(const struct store *s);
  * use. The caller ends it on any thread. */
 int store_read(struct store *s, struct store_txn **ret);
 void store_read_end(struct store_txn *t);
+/* How many commits came after it, whose freed pages it keeps from being used again. */
+uint64_t store_commits_since(const struct store_txn *t);
 
 const struct store_info *store_info(const struct store_txn *t);
 const char *store_folder(const struct store *s);

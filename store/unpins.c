@@ -1,5 +1,5 @@
-/* CIDs to be unpinned in Kubo, in the order in which they left the pinset. They outlive cleanups
- * and imports. */
+/* CIDs to be unpinned in Kubo, in the order in which they left the pinset. They outlive imports;
+ * a cleanup forgets them. */
 #include <errno.h>
 #include <string.h>
 

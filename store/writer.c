@@ -139,6 +139,7 @@ static void run_group(struct store *s, struct store_batch *group)
 	int r = store_write(s, &t);
 
 	if (r < 0) {
+		log_err("a change could not begin: %s", strerror(-r));
 		for (struct store_batch *b = group; b; b = b->next)
 			b->status = r;
 		end_all(s, group, 0);

@@ -17,6 +17,7 @@
 #define LOG_AREA "crdt"
 #include "util/log.h"
 
+#define CUT_AGAIN_MS 1000     /* after a failure, where batching has been switched off since */
 #define GROUP_CHANGES_MAX 256 /* of one transaction, so that its dirty pages stay few */
 
 struct crdt {
@@ -51,16 +52,8 @@ static bool batching(const struct crdt *c)
 
 static int apply_change(struct local_delta *d, struct consensus_change *ch)
 {
-	struct store_txn *t = d->t;
-	struct cid head;
-	int r = 0;
+	int r = local_full(d) || local_has(d, &ch->cid) ? local_cut(d) : 0;
 
-	if (local_full(d) || local_has(d, &ch->cid)) {
-		r = local_finish(d, &head);
-		local_clear(d);
-		if (r == 0)
-			r = local_begin(d, t);
-	}
 	if (r < 0)
 		return r;
 	if (ch->unpin) {
@@ -154,6 +147,20 @@ static void cut_timer_fired(uv_timer_t *timer)
 	crdt_step(c);
 }
 
+/* When the next delta of what is pending is due, after a batch. */
+static void plan_cut(struct crdt *c, int status)
+{
+	bool again = status < 0 ? c->cut : c->pending_after > 0;
+	int64_t age = batching(c) ? c->cfg->max_batch_age_ms : CUT_AGAIN_MS;
+
+	if (c->closing)
+		c->cut_due = status >= 0 && again;
+	else if (again && !uv_is_active((uv_handle_t *)&c->cut_timer))
+		uv_timer_start(&c->cut_timer, cut_timer_fired, (uint64_t)age, 0);
+	else if (status >= 0 && !again)
+		uv_timer_stop(&c->cut_timer);
+}
+
 static void crdt_batch_done(struct store_batch *b, int status)
 {
 	struct crdt *c = container_of(b, struct crdt, batch);
@@ -161,11 +168,7 @@ static void crdt_batch_done(struct store_batch *b, int status)
 
 	c->busy = false;
 	c->group = NULL;
-	if (status >= 0 && c->pending_after > 0 && !uv_is_active((uv_handle_t *)&c->cut_timer))
-		uv_timer_start(&c->cut_timer, cut_timer_fired, (uint64_t)c->cfg->max_batch_age_ms,
-			       0);
-	if (status >= 0 && c->pending_after == 0)
-		uv_timer_stop(&c->cut_timer);
+	plan_cut(c, status);
 	if (status < 0)
 		log_err("a change of the pinset failed: %s", strerror(-status));
 	for (; op; op = next) {
@@ -252,6 +255,11 @@ static int crdt_load(struct consensus *base, struct consensus_loader **ret)
 	return crdt_load_new(container_of(base, struct crdt, base)->store, ret);
 }
 
+static int crdt_apply_many(struct consensus *base, const struct consensus_many *m, struct err *e)
+{
+	return crdt_load_many(container_of(base, struct crdt, base)->store, m, e);
+}
+
 /* ---- an import that a crash interrupted ---- */
 
 static int resume_job(struct store_txn *none, struct store_batch *b)
@@ -283,6 +291,7 @@ static const struct consensus_ops crdt_ops = {
 	.name = "crdt",
 	.submit = crdt_submit,
 	.load = crdt_load,
+	.apply_many = crdt_apply_many,
 	.close = crdt_close,
 };
 

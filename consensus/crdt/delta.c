@@ -5,70 +5,10 @@
 #include "consensus/crdt/delta.h"
 #include "consensus/crdt/delta_pb.h"
 #include "delta.pb-c.h"
+#include "types/pb_memory.h"
 #include "util/base_enc.h"
 #include "util/utf8.h"
 #include "util/varint.h"
-
-#define CHUNK_MIN 4096
-#define ALIGNMENT _Alignof(max_align_t)
-
-struct bump_chunk {
-	struct bump_chunk *next;
-	size_t size, used;
-	_Alignas(max_align_t) unsigned char data[];
-};
-
-void *bump_alloc(struct bump *b, size_t n)
-{
-	struct bump_chunk *c = b->chunks;
-	void *ret;
-
-	n = (n + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-	if (n > b->left) {
-		b->err = -EFBIG;
-		return NULL;
-	}
-	if (!c || n > c->size - c->used) {
-		size_t size = c ? 2 * c->size : CHUNK_MIN;
-
-		if (size > b->left)
-			size = b->left;
-		if (size < n)
-			size = n;
-		c = malloc(sizeof(*c) + size);
-		if (!c) {
-			b->err = -ENOMEM;
-			return NULL;
-		}
-		c->next = b->chunks;
-		c->size = size;
-		c->used = 0;
-		b->chunks = c;
-	}
-	ret = c->data + c->used;
-	c->used += n;
-	b->left -= n;
-	return ret;
-}
-
-void bump_free_all(struct bump_chunk *chunks)
-{
-	while (chunks) {
-		struct bump_chunk *next = chunks->next;
-
-		free(chunks);
-		chunks = next;
-	}
-}
-
-static void *allocate(void *bump, size_t n)
-{
-	return bump_alloc(bump, n);
-}
-
-static void do_not_free(void *bump, void *p)
-{
-}
 
 static size_t bytes_size(size_t n)
 {
@@ -179,7 +119,7 @@ static int take_entries(Crdt__Element **from, size_t n, struct bump *b, struct d
 
 int delta_pb_decode(const uint8_t *p, size_t n, struct bump *b, struct delta *ret, struct err *e)
 {
-	ProtobufCAllocator allocator = { allocate, do_not_free, b };
+	ProtobufCAllocator allocator = pb_memory(b);
 	Crdt__Delta *d = crdt__delta__unpack(&allocator, n, p);
 	int r;
 

@@ -7,18 +7,7 @@
 #include <stdint.h>
 
 #include "consensus/crdt/delta.h"
-
-/* Memory for the decoding of one block: only grows, is freed as a whole, and refuses to pass what
- * it was given at the start. */
-struct bump_chunk;
-struct bump {
-	struct bump_chunk *chunks;
-	size_t left; /* bytes that may still be asked for */
-	int err;     /* -ENOMEM or -EFBIG after a refusal */
-};
-
-void *bump_alloc(struct bump *b, size_t n); /* aligned for any type; NULL sets err */
-void bump_free_all(struct bump_chunk *chunks);
+#include "util/bump.h"
 
 /* Bytes of the encoded delta, and the encoding itself. */
 size_t delta_pb_size(const struct delta *d);

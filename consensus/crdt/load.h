@@ -15,5 +15,7 @@ int crdt_load_new(struct store *s, struct consensus_loader **ret);
 
 /* load_update.c. Writer's thread. @bulk is sealed. */
 int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld, struct err *e);
+/* The same for changes that are made up now. */
+int crdt_load_many(struct store *s, const struct consensus_many *m, struct err *e);
 /* Goes on with what a crash interrupted; 0 also when there is nothing. */
 int crdt_load_resume(struct store *s);

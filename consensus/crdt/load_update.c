@@ -40,23 +40,45 @@ static int flush(struct writing *w)
 	return r;
 }
 
+static int put_op(struct writing *w, const struct cid *cid, bool unpin, const void *value,
+		  size_t len)
+{
+	struct op_head h = { .value_len = (uint32_t)len, .cid_len = cid->len, .unpin = unpin };
+	int r = buf_append(&w->tail, &h, sizeof(h));
+
+	if (r == 0)
+		r = buf_append(&w->tail, cid->bytes, cid->len);
+	if (r == 0 && len > 0)
+		r = buf_append(&w->tail, value, len);
+	w->size += sizeof(h) + cid->len + len;
+	return r == 0 && w->tail.len >= WRITE_BYTES ? flush(w) : r;
+}
+
 static int write_op(void *arg, const struct bulk_change *ch)
 {
-	struct op_head h = { .value_len = (uint32_t)ch->value_len,
-			     .cid_len = ch->cid.len,
-			     .unpin = ch->gone };
 	struct writing *w = arg;
-	int r;
 
 	if (ch->gone && w->merge)
 		return 0;
-	r = buf_append(&w->tail, &h, sizeof(h));
+	return put_op(w, &ch->cid, ch->gone, ch->value, ch->value_len);
+}
+
+static int open_ops(struct writing *w, const char *path)
+{
+	w->fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	return w->fd < 0 ? -errno : 0;
+}
+
+/* Makes what was written durable where @r says that all of it was. */
+static int close_ops(struct writing *w, struct store *s, int r)
+{
 	if (r == 0)
-		r = buf_append(&w->tail, ch->cid.bytes, ch->cid.len);
-	if (r == 0 && ch->value_len > 0)
-		r = buf_append(&w->tail, ch->value, ch->value_len);
-	w->size += sizeof(h) + ch->cid.len + ch->value_len;
-	return r == 0 && w->tail.len >= WRITE_BYTES ? flush(w) : r;
+		r = flush(w);
+	if (r == 0 && fsync(w->fd) < 0)
+		r = -errno;
+	buf_deinit(&w->tail);
+	close(w->fd);
+	return r == 0 ? path_fsync_dir(store_folder(s)) : r;
 }
 
 /* Writes the differences durably. @ret_size: bytes. */
@@ -64,24 +86,57 @@ static int write_ops(struct store *s, struct bulk *bulk, const char *path,
 		     struct consensus_load *ld, uint64_t *ret_size)
 {
 	struct writing w = { .merge = ld->used == CONSENSUS_MERGE };
-	int r;
+	int r = open_ops(&w, path);
 
-	w.fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	if (w.fd < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	r = bulk_diff(s, bulk, ld->abort, write_op, &w, &ld->counts);
-	if (r == 0)
-		r = flush(&w);
-	if (r == 0 && fsync(w.fd) < 0)
-		r = -errno;
-	buf_deinit(&w.tail);
-	close(w.fd);
-	if (r == 0)
-		r = path_fsync_dir(store_folder(s));
+	r = close_ops(&w, s, r);
 	if (w.merge) {
 		ld->counts.pins += ld->counts.removed;
 		ld->counts.removed = 0;
 	}
+	*ret_size = w.size;
+	return r;
+}
+
+static int write_changes(const struct store_txn *t, const struct consensus_many *m,
+			 struct writing *w, struct err *e)
+{
+	struct consensus_change ch = { 0 };
+	int r;
+
+	for (;;) {
+		buf_reset(&ch.value);
+		r = m->next(m->arg, t, &ch, e);
+		if (r <= 0)
+			break;
+		r = put_op(w, &ch.cid, ch.unpin, ch.value.data, ch.value.len);
+		if (r < 0) {
+			err_sys(e, r, "writing the list of changes");
+			break;
+		}
+	}
+	buf_deinit(&ch.value);
+	return r < 0 ? r : m->allow(m->arg, t, e);
+}
+
+/* Asks for the changes and writes them durably. @ret_size: bytes. */
+static int write_many(struct store *s, const struct consensus_many *m, const char *path,
+		      uint64_t *ret_size, struct err *e)
+{
+	struct writing w = { 0 };
+	struct store_txn *t;
+	int r = store_read(s, &t);
+
+	if (r < 0)
+		return err_sys(e, r, "reading the state");
+	r = open_ops(&w, path);
+	if (r == 0)
+		r = close_ops(&w, s, write_changes(t, m, &w, e));
+	if (r < 0 && e->code == 0)
+		err_sys(e, r, "writing the list of changes");
+	store_read_end(t);
 	*ret_size = w.size;
 	return r;
 }
@@ -273,6 +328,34 @@ int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *
 		err_sys(e, r, "applying the import, which goes on at the next start");
 	else
 		report(s, ld);
+out_free:
+	free(path);
+	return r;
+}
+
+int crdt_load_many(struct store *s, const struct consensus_many *m, struct err *e)
+{
+	char *path = path_join(store_folder(s), OPS_FILE);
+	uint64_t size = 0;
+	int r = path ? crdt_load_resume(s) : -ENOMEM;
+
+	if (r < 0) {
+		err_sys(e, r, "finishing the import before");
+		goto out_free;
+	}
+	r = write_many(s, m, path, &size, e);
+	if (r == 0 && size > 0) {
+		r = set_mark(s, size);
+		if (r < 0)
+			err_sys(e, r, "writing the changes");
+	}
+	if (r < 0 || size == 0) {
+		unlink(path);
+		goto out_free;
+	}
+	r = crdt_load_resume(s);
+	if (r < 0)
+		err_sys(e, r, "applying the changes, which goes on at the next start");
 out_free:
 	free(path);
 	return r;

@@ -8,6 +8,9 @@
 #include "store/pinset.h"
 #include "types/hash.h"
 
+#define ENTRY_BYTES_MAX (2 * CID_TEXT_MAX) /* an entry apart from its value */
+#define LINK_BYTES_MAX 64
+
 struct local_entry {
 	size_t key, key_len;     /* offsets into text */
 	size_t id, id_len;       /* of a tombstone */
@@ -41,7 +44,6 @@ int local_begin(struct local_delta *d, struct store_txn *t)
 		local_clear(d);
 		return r;
 	}
-	d->number = blocks_reserve(t);
 	return 0;
 }
 
@@ -136,19 +138,32 @@ static int entry_add(struct local_delta *d, const struct local_entry *en)
 		d->entries = p;
 		d->cap_entries = cap;
 	}
+	if (d->n_entries == 0) /* not before: a transaction without changes is not written */
+		d->number = blocks_reserve(d->t);
 	d->entries[d->n_entries++] = *en;
 	d->size += delta_entry_size(&resolved);
 	return 0;
 }
 
+/* Begins another delta when the block would become too large with a value of @len bytes. */
+static int make_room(struct local_delta *d, size_t len)
+{
+	size_t other = ENTRY_BYTES_MAX + d->n_links * LINK_BYTES_MAX;
+
+	return d->n_entries > 0 && d->size + len + other > BLOCK_BYTES_MAX ? local_cut(d) : 0;
+}
+
 int local_put(struct local_delta *d, const struct cid *cid, const void *value, size_t len,
 	      uint8_t rank, uint64_t *ret_serial)
 {
-	struct local_entry en = { .key = d->text.len };
+	struct local_entry en = { 0 };
 	struct sortkey sk;
 	struct key_row row;
-	int r = delta_pin_key(cid, &d->text);
+	int r = make_room(d, len);
 
+	en.key = d->text.len;
+	if (r == 0)
+		r = delta_pin_key(cid, &d->text);
 	en.key_len = d->text.len - en.key;
 	en.value = d->text.len;
 	en.value_len = len;
@@ -226,9 +241,15 @@ static int living_list(struct local_delta *d, uint64_t kid, struct living **list
 static int tombstone_put(struct local_delta *d, const struct cid *cid, uint64_t kid,
 			 const struct living *el)
 {
-	struct local_entry en = { .key = d->text.len, .tombstone = true };
-	int r = delta_pin_key(cid, &d->text);
+	struct local_entry en = { .tombstone = true };
+	/* A pin that was set thousands of times has more of them than a block can hold. */
+	int r = local_full(d) ? local_cut(d) : 0;
 
+	en.key = d->text.len;
+	if (r == 0)
+		r = seen_add(d, cid);
+	if (r == 0)
+		r = delta_pin_key(cid, &d->text);
 	en.key_len = d->text.len - en.key;
 	en.id = d->text.len;
 	en.id_len = el->id.len;
@@ -252,8 +273,6 @@ int local_del(struct local_delta *d, const struct cid *cid, uint64_t *ret_serial
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = living_list(d, row.kid, &list, &n);
-	if (r == 0 && n > 0)
-		r = seen_add(d, cid);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = tombstone_put(d, cid, row.kid, &list[i]);
 	*ret_serial = row.serial;
@@ -287,17 +306,16 @@ static int as_delta(const struct local_delta *d, struct delta *ret)
 	return 0;
 }
 
+/* The new head first: a table that becomes empty and full again takes another page each time. */
 static int heads_replace(struct local_delta *d)
 {
 	uint64_t number = 0, height;
-	int r;
+	int r = heads_put(d->t, d->number, d->height);
 
-	while ((r = heads_next(d->t, &number, &height)) == 0) {
-		r = heads_del(d->t, number);
-		if (r < 0)
-			return r;
-	}
-	return r == -ENOENT ? heads_put(d->t, d->number, d->height) : r;
+	while (r == 0 && (r = heads_next(d->t, &number, &height)) == 0)
+		if (number != d->number)
+			r = heads_del(d->t, number);
+	return r == -ENOENT ? 0 : r;
 }
 
 int local_finish(struct local_delta *d, struct cid *ret_head)
@@ -322,4 +340,14 @@ int local_finish(struct local_delta *d, struct cid *ret_head)
 	free(delta.elements);
 	buf_deinit(&block);
 	return r;
+}
+
+int local_cut(struct local_delta *d)
+{
+	struct store_txn *t = d->t;
+	struct cid head;
+	int r = local_finish(d, &head);
+
+	local_clear(d);
+	return r < 0 ? r : local_begin(d, t);
 }

@@ -17,7 +17,7 @@ struct local_entry; /* offsets into text */
 
 struct local_delta {
 	struct store_txn *t;
-	uint64_t number; /* of the block to be */
+	uint64_t number; /* of the block to be, from its first entry on */
 	uint64_t height;
 	struct cid *links;
 	size_t n_links;
@@ -36,6 +36,8 @@ int local_begin(struct local_delta *d, struct store_txn *t);
 bool local_has(const struct local_delta *d, const struct cid *cid);
 /* True when the reference would cut the delta now. */
 bool local_full(const struct local_delta *d);
+/* Makes the block of what is in it, and goes on with a new delta. */
+int local_cut(struct local_delta *d);
 /* Sets the pin; @ret_serial is its row. @rank as in pinset_set. */
 int local_put(struct local_delta *d, const struct cid *cid, const void *value, size_t len,
 	      uint8_t rank, uint64_t *ret_serial);

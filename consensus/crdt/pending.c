@@ -149,21 +149,15 @@ static int collect(struct store_txn *t, struct pending_ref **ret, size_t *ret_n)
 static int cut_one(struct local_delta *d, uint64_t seq)
 {
 	struct consensus_change ch = { 0 };
-	struct store_txn *t = d->t;
 	uint64_t found, serial;
-	struct cid head;
 	const void *p;
 	size_t len;
-	int r = pending_next(t, seq - 1, &found, &p, &len);
+	int r = pending_next(d->t, seq - 1, &found, &p, &len);
 
 	if (r == 0)
 		r = parse(p, len, &ch);
-	if (r == 0 && (local_full(d) || local_has(d, &ch.cid))) {
-		r = local_finish(d, &head);
-		local_clear(d);
-		if (r == 0)
-			r = local_begin(d, t);
-	}
+	if (r == 0 && (local_full(d) || local_has(d, &ch.cid)))
+		r = local_cut(d);
 	if (r == 0)
 		r = ch.unpin ? local_del(d, &ch.cid, &serial)
 			     : local_put(d, &ch.cid, ch.value.data, ch.value.len, 0, &serial);

@@ -1,9 +1,6 @@
 /*
  * Imports with every allocation and every write to disk failing in turn, and with the process
  * ending at every write: the set is the old or the new one, and nothing leaks.
- *
- * Functions of the C library for the disk are replaced here for LMDB too, which is why they are the
- * plain system calls; allocations are replaced for our own code only.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,130 +10,20 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "consensus/crdt/load.h"
 #include "store/export.h"
+#include "tests/fault/faults.h"
 #include "tests/lib/store_fixture.h"
 
 #define PINS 60
-
-/* ---- faults ---- */
-
-static atomic_long alloc_left = -1; /* allocations until one fails; below 0: none does */
-static atomic_long disk_left = -1;
-static atomic_bool crash; /* the process ends instead */
-
-static bool hits(atomic_long *left)
-{
-	return atomic_load(left) >= 0 && atomic_fetch_sub(left, 1) == 0;
-}
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-char *__real_strdup(const char *s);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-char *__wrap_strdup(const char *s);
-
-void *__wrap_malloc(size_t n)
-{
-	return hits(&alloc_left) ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return hits(&alloc_left) ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return hits(&alloc_left) ? NULL : __real_realloc(p, n);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	return hits(&alloc_left) ? NULL : __real_reallocarray(p, n, size);
-}
-
-char *__wrap_strdup(const char *s)
-{
-	return hits(&alloc_left) ? NULL : __real_strdup(s);
-}
-
-static bool disk_fails(void)
-{
-	if (!hits(&disk_left))
-		return false;
-	if (atomic_load(&crash))
-		_exit(42);
-	errno = ENOSPC;
-	return true;
-}
-
-ssize_t write(int fd, const void *p, size_t n)
-{
-	return fd > 2 && disk_fails() ? -1 : syscall(SYS_write, fd, p, n);
-}
-
-ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	return disk_fails() ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
-}
-
-/* Under the names without 64-bit offsets too, which a library may have been built with. */
-ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
-ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at) __asm__("pwritev");
-
-ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	return pwrite(fd, p, n, at);
-}
-
-ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
-{
-	return disk_fails() ? -1 : syscall(SYS_pwritev, fd, v, n, at, 0);
-}
-
-ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at)
-{
-	return pwritev(fd, v, n, at);
-}
-
-ssize_t writev(int fd, const struct iovec *v, int n)
-{
-	return disk_fails() ? -1 : syscall(SYS_writev, fd, v, n);
-}
-
-int fsync(int fd)
-{
-	return disk_fails() ? -1 : (int)syscall(SYS_fsync, fd);
-}
-
-int fdatasync(int fd)
-{
-	return disk_fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
-}
-
-int posix_fallocate(int fd, off_t at, off_t n)
-{
-	return disk_fails() ? ENOSPC : syscall(SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
-}
 
 /* ---- an import ---- */
 
 static void open_store(struct store_fix *f)
 {
-	atomic_store(&alloc_left, -1);
-	atomic_store(&disk_left, -1);
+	fault_none();
 	store_fix_open(f);
 	assert_int_equal(0, crdt_load_resume(f->store));
 }
@@ -235,7 +122,8 @@ static int which(struct store_fix *f)
 
 static const enum consensus_method methods[] = { CONSENSUS_REPLACE, CONSENSUS_UPDATE };
 
-/* An import with the fault at each place until one has no fault. @what: alloc_left or disk_left. */
+/* An import with the fault at each place until one has no fault. @what: fault_alloc or fault_disk.
+ */
 static void sweep(enum consensus_method method, atomic_long *what)
 {
 	bool faulty = true;
@@ -270,13 +158,13 @@ static void sweep(enum consensus_method method, atomic_long *what)
 static void failing_allocations_leave_the_old_set(void **state)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		sweep(methods[i], &alloc_left);
+		sweep(methods[i], &fault_alloc);
 }
 
 static void failing_writes_leave_the_old_set(void **state)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		sweep(methods[i], &disk_left);
+		sweep(methods[i], &fault_disk);
 }
 
 /* Ends a child at its @n-th write; returns whether there was one. */
@@ -290,14 +178,14 @@ static bool crash_at(struct store_fix *f, enum consensus_method method, long n)
 		struct store_fix child = *f;
 
 		store_fix_open(&child);
-		atomic_store(&crash, true);
-		atomic_store(&disk_left, n);
+		atomic_store(&fault_crash, true);
+		atomic_store(&fault_disk, n);
 		_exit(import_new(child.store, method) < 0);
 	}
 	assert_int_equal(pid, waitpid(pid, &status, 0));
 	assert_true(WIFEXITED(status));
-	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
-	return WEXITSTATUS(status) == 42;
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT);
+	return WEXITSTATUS(status) == FAULT_EXIT;
 }
 
 static void crashes_leave_the_old_or_the_new_set(void **state)
@@ -335,13 +223,13 @@ static bool crash_large(struct store_fix *f, long n)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		store_fix_open(f);
-		atomic_store(&crash, true);
-		atomic_store(&disk_left, n);
+		atomic_store(&fault_crash, true);
+		atomic_store(&fault_disk, n);
 		_exit(import(f->store, CONSENSUS_REPLACE, 0, MANY, "new") < 0);
 	}
 	assert_int_equal(pid, waitpid(pid, &status, 0));
 	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status) == 42;
+	return WEXITSTATUS(status) == FAULT_EXIT;
 }
 
 static void half_loaded_sets_are_dropped_at_the_next_start(void **state)

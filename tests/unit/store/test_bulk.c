@@ -467,6 +467,20 @@ static void diff_names_what_differs_and_changes_nothing(void **state)
 	find(f, 0, &row, true);
 }
 
+static void a_cleanup_forgets_an_import_that_was_under_way(void **state)
+{
+	struct bulk_mark mark = { .offset = 1, .end = 2 };
+	struct store_fix *f = *state;
+	struct store_txn *t = store_fix_write(f);
+
+	assert_int_equal(0, bulk_mark_set(t, &mark));
+	assert_int_equal(0, store_commit(t));
+	assert_int_equal(0, store_clean(f->store));
+	t = store_fix_read(f);
+	assert_int_equal(-ENOENT, bulk_mark_get(t, &mark));
+	store_read_end(t);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -481,6 +495,7 @@ int main(void)
 		TEST(refused_and_aborted_loads_leave_what_there_was),
 		TEST(readers_keep_the_set_they_began_with),
 		TEST(sets_of_many_runs_are_loaded_in_order),
+		TEST(a_cleanup_forgets_an_import_that_was_under_way),
 		TEST(diff_names_what_differs_and_changes_nothing),
 	};
 

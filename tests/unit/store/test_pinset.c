@@ -284,6 +284,29 @@ static void an_unset_pin_is_queued_to_be_unpinned(void **state)
 	pin_deinit(&p);
 }
 
+static void a_pin_whose_text_is_much_longer_than_its_value_is_listed(void **state)
+{
+	struct store_fix *f = *state;
+	struct store_txn *t = store_fix_write(f);
+	size_t n = PIN_BYTES_MAX - 200;
+	char *name = malloc(n + 1);
+	struct pin_row row;
+	struct pin p;
+
+	assert_non_null(name);
+	memset(name, 1, n); /* six characters each in JSON */
+	name[n] = 0;
+	pin_init(&p);
+	store_fix_pin(&p, 1, name);
+	store_fix_set(t, &p, 0);
+	assert_int_equal(0, pinset_find(t, &p.cid, &row));
+	assert_true(row.line_len > 6 * n);
+	assert_int_equal(1, store_info(t)->pins);
+	store_abort(t);
+	pin_deinit(&p);
+	free(name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +317,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unreadable_value_is_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_same_value_changes_nothing_but_its_priority,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_pin_whose_text_is_much_longer_than_its_value_is_listed, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unset_pin_is_queued_to_be_unpinned, setup,
 						teardown),
 	};

@@ -1,0 +1,177 @@
+#include "tests/fault/faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+atomic_long fault_alloc = -1, fault_disk = -1;
+atomic_bool fault_crash;
+
+static bool hits(atomic_long *left)
+{
+	return atomic_load(left) >= 0 && atomic_fetch_sub(left, 1) == 0;
+}
+
+void fault_none(void)
+{
+	atomic_store(&fault_alloc, -1);
+	atomic_store(&fault_disk, -1);
+	atomic_store(&fault_crash, false);
+}
+
+/* ---- memory ---- */
+
+static bool alloc_fails(void)
+{
+	if (!hits(&fault_alloc))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+#ifdef FAULT_WRAP
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *s);
+
+void *__wrap_malloc(size_t n)
+{
+	return alloc_fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return alloc_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return alloc_fails() ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return alloc_fails() ? NULL : __real_reallocarray(p, n, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return alloc_fails() ? NULL : __real_strdup(s);
+}
+
+#else
+
+/* glibc's own names; what it allocates itself comes here as well. */
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+
+void *malloc(size_t n)
+{
+	return alloc_fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return alloc_fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	return alloc_fails() ? NULL : __libc_realloc(p, n);
+}
+
+#endif
+
+/* ---- the disk ---- */
+
+static bool disk_fails(void)
+{
+	if (!hits(&fault_disk))
+		return false;
+	if (atomic_load(&fault_crash))
+		_exit(FAULT_EXIT);
+	errno = ENOSPC;
+	return true;
+}
+
+/* libuv wakes its loop by a write, which cannot fail. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+	return is_file(fd) && disk_fails() ? -1 : syscall(SYS_write, fd, p, n);
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return disk_fails() ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+/* Under the names without 64-bit offsets too, which a library may have been built with. */
+ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at) __asm__("pwrite");
+ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at) __asm__("pwritev");
+int short_ftruncate(int fd, off_t n) __asm__("ftruncate");
+
+ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return pwrite(fd, p, n, at);
+}
+
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	return disk_fails() ? -1 : syscall(SYS_pwritev, fd, v, n, at, 0);
+}
+
+ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	return pwritev(fd, v, n, at);
+}
+
+ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	return disk_fails() ? -1 : syscall(SYS_writev, fd, v, n);
+}
+
+int ftruncate(int fd, off_t n)
+{
+	return disk_fails() ? -1 : (int)syscall(SYS_ftruncate, fd, n);
+}
+
+int short_ftruncate(int fd, off_t n)
+{
+	return ftruncate(fd, n);
+}
+
+int fsync(int fd)
+{
+	return disk_fails() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	return disk_fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int posix_fallocate(int fd, off_t at, off_t n)
+{
+	return disk_fails() ? ENOSPC : syscall(SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
+}
