@@ -78,13 +78,15 @@ static uint64_t allowance_now(const struct brake *b, int64_t now)
 
 static int refuse(struct brake *b, uint64_t n, uint64_t limit, struct err *e)
 {
+	uint64_t left = b->pins_before > b->burst ? b->pins_before - b->burst : 0;
+
 	b->engaged = true;
 	return err_set(e, -EPERM,
 		       "the brake: %llu of %llu pins removed within a minute, %llu more asked for, "
 		       "%llu may go at once; to let it pass: echo %llu > state/allow",
 		       (unsigned long long)b->burst, (unsigned long long)b->pins_before,
 		       (unsigned long long)n, (unsigned long long)limit,
-		       (unsigned long long)(b->pins_before - b->burst));
+		       (unsigned long long)(left > n ? left : n));
 }
 
 int brake_check(struct brake *b, const struct store_txn *t, uint64_t n, struct err *e)
@@ -126,6 +128,15 @@ void brake_count(struct brake *b, uint64_t n)
 	pthread_mutex_unlock(&b->lock);
 }
 
+void brake_uncount(struct brake *b, uint64_t n)
+{
+	pthread_mutex_lock(&b->lock);
+	if (b->burst > limit_of(b) && allowance_now(b, clock_mono_ms()) > 0)
+		b->allowance += n;
+	b->burst -= n < b->burst ? n : b->burst;
+	pthread_mutex_unlock(&b->lock);
+}
+
 int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct err *e)
 {
 	int r = 0;
@@ -151,6 +162,16 @@ bool brake_engaged(struct brake *b)
 	engaged = b->engaged && !burst_over(b, clock_mono_ms());
 	pthread_mutex_unlock(&b->lock);
 	return engaged;
+}
+
+uint64_t brake_view_age(struct brake *b)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&b->lock);
+	n = b->view ? store_commits_since(b->view) : 0;
+	pthread_mutex_unlock(&b->lock);
+	return n;
 }
 
 struct store_txn *brake_take_view(struct brake *b)

@@ -24,13 +24,17 @@ void brake_free(struct brake *b);
 int brake_check(struct brake *b, const struct store_txn *t, uint64_t n, struct err *e);
 /* The removals of a passed check were applied. */
 void brake_count(struct brake *b, uint64_t n);
+/* Those of a brake_count did not become durable. */
+void brake_uncount(struct brake *b, uint64_t n);
 
 /* An import may remove half of the pins, when they are more than 100. */
 int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct err *e);
 
 bool brake_engaged(struct brake *b); /* a burst is being refused */
+/* Commits since the state that is kept of before the burst; 0 when none is. */
+uint64_t brake_view_age(struct brake *b);
 /* Takes the view of the state before the burst (to be dumped, then ended), or NULL. Loop's thread,
- * after a refusal or before an allowance. */
+ * after a refusal, before an allowance, or when it has become old. */
 struct store_txn *brake_take_view(struct brake *b);
 /* @n removals pass within the next ten minutes. */
 void brake_allow(struct brake *b, uint64_t n);

@@ -23,7 +23,11 @@ static int note_change(struct cluster_request *rq, const struct cid *cid, const 
 	struct buf *b = &rq->audit;
 	char text[CID_TEXT_MAX + 1];
 	size_t n = cid_format(cid, text);
-	int r = buf_str(b, "\"cid\":");
+	int r;
+
+	if (rq->source.next) /* one entry for all, and a dump of what there was */
+		return 0;
+	r = buf_str(b, "\"cid\":");
 
 	if (r == 0)
 		r = json_write_string(b, text, n);
@@ -79,8 +83,7 @@ static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 	return r;
 }
 
-/* Fills one change. 1: it is one, 0: nothing to do. */
-static int decide_item(const struct store_txn *t, struct cluster_request *rq,
+int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 		       const struct cluster_item *item, struct consensus_change *ch, struct err *e)
 {
 	struct pin stored;
@@ -100,12 +103,14 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 	struct cluster_request *rq = container_of(op, struct cluster_request, op);
 	struct cluster *c = rq->cluster;
 	uint64_t removals = 0;
-	int r = 0;
+	int r = request_begin(rq, &op->error);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < rq->n_items; i++) {
 		struct consensus_change *ch = &op->changes[op->n_changes];
 
-		r = decide_item(t, rq, &rq->items[i], ch, &op->error);
+		r = change_decide_item(t, rq, &rq->items[i], ch, &op->error);
 		if (r < 0 && rq->n_items > 1) {
 			char text[CID_TEXT_MAX + 1];
 
@@ -117,10 +122,12 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 		op->n_changes += r == 1;
 		removals += r == 1 && ch->unpin;
 	}
+	if (r >= 0 && op->n_changes > 0 && c->opt.config->follower_mode)
+		r = err_set(&op->error, -EROFS, CHANGE_FOLLOWER);
 	if (r >= 0 && removals > 0 && !rq->expiry) {
 		r = brake_check(c->brake, t, removals, &op->error);
 		if (r == 0)
-			brake_count(c->brake, removals);
+			brake_count(c->brake, rq->counted = removals);
 	}
 	if (r < 0)
 		op->n_changes = 0;
@@ -138,7 +145,8 @@ static void write_audit(struct cluster_request *rq)
 		if (*end == '\0')
 			break;
 		rq->audit.data[end - (const char *)rq->audit.data] = '\0';
-		audit_line(rq->cluster, &rq->who, rq->expiry ? "expire" : "change", p, 0, NULL);
+		audit_line(rq->cluster, rq->expiry ? NULL : &rq->who,
+			   rq->expiry ? "expire" : "change", p, 0, NULL);
 	}
 }
 
@@ -165,6 +173,8 @@ static void change_done(struct consensus_op *op, int status)
 	struct cluster *c = rq->cluster;
 
 	if (status < 0)
+		brake_uncount(c->brake, rq->counted);
+	if (status < 0)
 		rq->error = op->error;
 	else if (op->n_changes > 0)
 		write_audit(rq);
@@ -180,6 +190,10 @@ static void change_done(struct consensus_op *op, int status)
 
 void change_start(struct cluster_request *rq)
 {
+	if (rq->source.next) {
+		many_start(rq);
+		return;
+	}
 	rq->op.changes = calloc(rq->n_items + 1, sizeof(*rq->op.changes));
 	if (!rq->op.changes) {
 		request_end(rq, err_sys(&rq->error, -ENOMEM, "changing the pinset"));

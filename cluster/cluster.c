@@ -18,6 +18,7 @@
 #define EVENTS_BYTES (8u << 20)
 #define AUDIT_BYTES (16u << 20)
 #define TICK_MS 1000
+#define BRAKE_VIEW_COMMITS 5000
 
 /* ---- what consensus and tracker report ---- */
 
@@ -122,9 +123,36 @@ void cluster_request_free(struct cluster_request *rq)
 		pin_deinit(&rq->items[i].pin);
 	free(rq->items);
 	free(rq->text);
+	if (rq->source.free)
+		rq->source.free(rq->source.arg);
 	import_free(rq->import);
 	buf_deinit(&rq->audit);
 	free(rq);
+}
+
+enum claim {
+	CLAIM_NONE,
+	CLAIM_BEGUN,
+	CLAIM_CANCELLED
+};
+
+bool cluster_request_cancel(struct cluster_request *rq)
+{
+	int none = CLAIM_NONE;
+
+	if (rq->import)
+		import_cancel(rq->import);
+	return atomic_compare_exchange_strong(&rq->claim, &none, CLAIM_CANCELLED) ||
+	       none == CLAIM_CANCELLED;
+}
+
+int request_begin(struct cluster_request *rq, struct err *e)
+{
+	int none = CLAIM_NONE;
+
+	if (atomic_compare_exchange_strong(&rq->claim, &none, CLAIM_BEGUN) || none == CLAIM_BEGUN)
+		return 0;
+	return err_set(e, -EINTR, "given up before it began (nothing was changed)");
 }
 
 static void close_when_idle(struct cluster *c);
@@ -232,6 +260,10 @@ static void tick(uv_timer_t *timer)
 	struct cluster *c = container_of(timer, struct cluster, tick);
 
 	brake_tick(c->brake);
+	/* A burst that goes on keeps old pages of the store: its dump is made before it is needed.
+	 */
+	if (!c->closing && brake_view_age(c->brake) > BRAKE_VIEW_COMMITS)
+		keep_before_burst(c);
 	if (!c->closing)
 		expire_pins(c);
 }
@@ -276,9 +308,13 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 	if (r == 0)
 		r = brake_new(opt->store, opt->max_unpins, &c->brake);
 	if (r < 0) {
+		if (e && e->code == 0)
+			err_sys(e, r, "starting the peer");
 		cluster_free(c);
 		return r;
 	}
+	uv_timer_init(opt->loop, &c->tick);
+	c->tick_open = true;
 	*ret = c;
 	return 0;
 }
@@ -312,8 +348,6 @@ int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e)
 		r = tracker_new(&to, &c->tracker, e);
 	if (r < 0)
 		return r;
-	uv_timer_init(c->opt.loop, &c->tick);
-	c->tick_open = true;
 	uv_timer_start(&c->tick, tick, TICK_MS, TICK_MS);
 	return 0;
 }
@@ -343,7 +377,10 @@ static void tick_closed(uv_handle_t *h)
 {
 	struct cluster *c = container_of(h, struct cluster, tick);
 
-	c->consensus->ops->close(c->consensus, consensus_closed, c);
+	if (c->consensus)
+		c->consensus->ops->close(c->consensus, consensus_closed, c);
+	else
+		consensus_closed(c); /* it was never started */
 }
 
 static void close_when_idle(struct cluster *c)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <uv.h>
@@ -49,13 +50,24 @@ enum cluster_verb {
 	CLUSTER_GC,            /* start garbage collection in Kubo */
 };
 
+/* Changes that are too many to be held. */
+struct cluster_source {
+	/* Fills @ret, whose pin was initialised: 1; 0: that was all; -errno. A CID comes once.
+	 * Writer's thread. */
+	int (*next)(void *arg, struct cluster_item *ret, struct err *e);
+	void (*free)(void *arg);
+	void *arg;
+	uint64_t bytes; /* of their text */
+};
+
 struct cluster_request {
 	enum cluster_verb verb;
 	struct cluster_who who;
 	struct cluster_item *items; /* owned by the request */
 	size_t n_items;
-	struct import *import; /* taken over */
-	char *text;            /* owned */
+	struct cluster_source source; /* in place of items where it has a function */
+	struct import *import;        /* taken over */
+	char *text;                   /* owned */
 	uint64_t number;
 	void (*done)(struct cluster_request *rq, int status);
 	void *arg; /* for done */
@@ -67,9 +79,12 @@ struct cluster_request {
 	struct consensus_op op;
 	struct store_batch batch;
 	uv_work_t work;
-	struct buf audit;       /* lines of what was decided */
-	struct store_txn *view; /* what a dump is made of */
-	bool expiry;            /* of the peer itself: pins whose time is over */
+	struct buf audit;          /* lines of what was decided */
+	struct store_txn *view;    /* what a dump is made of */
+	uint64_t pinned, unpinned; /* of a source */
+	bool expiry;               /* of the peer itself: pins whose time is over */
+	uint64_t counted;          /* removals in the brake's burst */
+	atomic_int claim;          /* whether it has begun, or never will */
 	int status;
 };
 
@@ -113,6 +128,10 @@ void cluster_request_free(struct cluster_request *rq);
 /* Any thread. */
 void cluster_post(struct cluster *c, struct cluster_request *rq);
 
+/* Nobody waits for it any more. True: it had not begun and never will, it ends with -EINTR. False:
+ * it goes on; an import gives up where it still can. Any thread, until done is called. */
+bool cluster_request_cancel(struct cluster_request *rq);
+
 /* ---- for the tree; any thread ---- */
 
 struct store *cluster_store(const struct cluster *c);
@@ -130,6 +149,8 @@ const char *cluster_consensus_name(const struct cluster *c); /* "crdt"; "" befor
 int cluster_import_begin(struct cluster *c, bool check, struct import **ret);
 /* The last accepted dump: a descriptor, or -ENOENT. */
 int cluster_import_file(struct cluster *c);
+/* Gives it a time, as rsync does after the import, to find it unchanged the next time. */
+int cluster_import_set_time(struct cluster *c, int64_t ns);
 /* Appends the report of the last or running import (or check), as JSON. */
 int cluster_import_result(struct cluster *c, bool check, struct buf *out);
 

@@ -297,6 +297,11 @@ int import_finish(struct import *im, struct err *e)
 	return 0;
 }
 
+void import_set_time(struct import *im, int64_t ns)
+{
+	im->mtime_ns = ns;
+}
+
 bool import_failed(const struct import *im)
 {
 	return im->error.code < 0;

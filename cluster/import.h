@@ -38,6 +38,8 @@ void import_free(struct import *im);
 int import_feed(struct import *im, const void *p, size_t n, struct err *e);
 /* No more bytes: the dump must be whole, and not empty. */
 int import_finish(struct import *im, struct err *e);
+/* The time that the kept dump gets, in place of that of its arrival. */
+void import_set_time(struct import *im, int64_t ns);
 bool import_failed(const struct import *im);
 uint64_t import_received(const struct import *im); /* bytes */
 /* True when what came so far ends between two pins. */

@@ -16,11 +16,13 @@ struct import {
 	int fd;                 /* the dump as it came; -1 when only checked */
 	bool named;             /* it has the name temp */
 	uint64_t received, written_back;
+	int64_t mtime_ns; /* given by who wrote it; 0: none */
 	bool finished;
 	bool resolved;    /* its result says how it ended */
 	struct err error; /* the first failure */
 	struct import_result result;
 	atomic_bool abort;
+	atomic_bool cancelled; /* aborted by who wrote it */
 
 	/* while committing */
 	struct consensus_load load;
@@ -28,6 +30,7 @@ struct import {
 	bool may; /* a check: the import would be let through */
 };
 
+int set_file_time(int fd, int64_t ns); /* import_result.c */
 /* Shows what there is so far as the result of the open import. */
 void import_publish(struct import *im);
 /* How it ended; the next one may begin. */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cluster/internal.h"
+#include "cluster/import_internal.h"
+#include "util/clock.h"
 #include "util/path.h"
 #include "util/rfc3339.h"
 
@@ -20,6 +21,25 @@ int cluster_import_file(struct cluster *c)
 		fd = -errno;
 	free(path);
 	return fd;
+}
+
+int set_file_time(int fd, int64_t ns)
+{
+	struct timespec one = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+	struct timespec both[2] = { one, one };
+
+	return futimens(fd, both) < 0 ? -errno : 0;
+}
+
+int cluster_import_set_time(struct cluster *c, int64_t ns)
+{
+	int fd = cluster_import_file(c), r;
+
+	if (fd < 0)
+		return fd;
+	r = set_file_time(fd, ns);
+	close(fd);
+	return r;
 }
 
 static json_t *time_json(int64_t ns)

@@ -24,7 +24,7 @@ bool cluster_importing(const struct cluster *c)
 	bool running;
 
 	pthread_mutex_lock(&u.out->lock);
-	running = c->import_running && !c->import_running->check;
+	running = c->many_running || (c->import_running && !c->import_running->check);
 	pthread_mutex_unlock(&u.out->lock);
 	return running;
 }
@@ -37,9 +37,25 @@ void import_abort(struct cluster *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+bool cluster_receiving(struct cluster *c)
+{
+	bool open;
+
+	pthread_mutex_lock(&c->lock);
+	open = c->import_open[false];
+	pthread_mutex_unlock(&c->lock);
+	return open;
+}
+
+void import_cancel(struct import *im)
+{
+	atomic_store(&im->cancelled, true);
+	atomic_store(&im->abort, true);
+}
+
 /* ---- writer's thread ---- */
 
-static int dump_before(struct cluster *c, struct err *e)
+int dump_before(struct cluster *c, const char *what, struct err *e)
 {
 	struct backup b;
 	struct store_txn *t;
@@ -50,7 +66,7 @@ static int dump_before(struct cluster *c, struct err *e)
 	r = backups_make(c->backups, t, NULL, &b, e);
 	store_read_end(t);
 	if (r < 0)
-		err_wrap(e, r, "the dump before the import (nothing was changed)");
+		err_wrap(e, r, "the dump before the %s (nothing was changed)", what);
 	return r;
 }
 
@@ -67,7 +83,7 @@ static int allow(void *arg, const struct bulk_counts *counts, struct err *e)
 	im->may = true;
 	if (im->check)
 		return -ECANCELED;
-	return counts->pins_before > 0 ? dump_before(c, e) : 0;
+	return counts->pins_before > 0 ? dump_before(c, "import", e) : 0;
 }
 
 static int parse_method(const char *name, enum consensus_method *ret)
@@ -88,6 +104,8 @@ static int keep_spool(struct import *im)
 {
 	char path[32];
 
+	if (im->mtime_ns)
+		set_file_time(im->fd, im->mtime_ns);
 	if (fsync(im->fd) < 0)
 		return -errno;
 	if (!im->named) {
@@ -108,8 +126,10 @@ static int import_job(struct store_txn *none, struct store_batch *b)
 	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
 	struct import *im = rq->import;
 	struct consensus_load *ld = &im->load;
-	int r;
+	int r = request_begin(rq, &rq->error);
 
+	if (r < 0)
+		return r;
 	*ld = (struct consensus_load){ .allow = allow, .arg = im, .abort = &im->abort };
 	if (parse_method(im->reader.options.method, &ld->method) < 0)
 		return err_set(&rq->error, -EINVAL, "method: there is no %s",
@@ -119,7 +139,9 @@ static int import_job(struct store_txn *none, struct store_batch *b)
 		rq->error = (struct err){ 0 };
 		return 0;
 	}
-	if (r == -ECANCELED)
+	if (r == -ECANCELED && atomic_load(&im->cancelled))
+		r = err_set(&rq->error, -EINTR, "interrupted (nothing was changed)");
+	else if (r == -ECANCELED)
 		err_set(&rq->error, r, "the peer is shutting down (nothing was changed)");
 	if (r < 0)
 		return r;
@@ -152,7 +174,8 @@ static void fill_result(struct import *im)
 	}
 }
 
-static void write_logs(struct cluster_request *rq, int status)
+/* A refusal is recorded by the tree, with the path. */
+static void write_logs(struct cluster_request *rq)
 {
 	struct import *im = rq->import;
 	const struct bulk_counts *n = &im->load.counts;
@@ -162,10 +185,8 @@ static void write_logs(struct cluster_request *rq, int status)
 		 "\"method\":\"%s\",\"pins\":%" PRIu64 ",\"added\":%" PRIu64 ",\"changed\":%" PRIu64
 		 ",\"removed\":%" PRIu64,
 		 im->result.method, n->pins, n->added, n->changed, n->removed);
-	audit_line(rq->cluster, &rq->who, "import", more, status,
-		   status < 0 ? rq->error.msg : NULL);
-	if (status == 0)
-		event_line(rq->cluster, "import", more);
+	audit_line(rq->cluster, &rq->who, "import", more, 0, NULL);
+	event_line(rq->cluster, "import", more);
 }
 
 static void import_done(struct store_batch *b, int status)
@@ -181,10 +202,9 @@ static void import_done(struct store_batch *b, int status)
 	pthread_mutex_unlock(&c->lock);
 	fill_result(im);
 	import_resolve(im, status, rq->error.msg);
-	if (!im->check) {
-		write_logs(rq, status);
-		if (status == 0)
-			c->consensus_events.replaced(c->consensus_events.arg);
+	if (!im->check && status == 0) {
+		write_logs(rq);
+		c->consensus_events.replaced(c->consensus_events.arg);
 	}
 	request_end(rq, status);
 }
@@ -200,12 +220,12 @@ static int may_start(struct cluster_request *rq)
 	if (c->opt.config->follower_mode && !im->check)
 		return err_set(&rq->error, -EROFS, "this peer is a follower");
 	pthread_mutex_lock(&c->lock);
-	if (c->import_running)
+	if (c->import_running || c->many_running)
 		r = -EBUSY;
 	else
 		c->import_running = im;
 	pthread_mutex_unlock(&c->lock);
-	return r < 0 ? err_set(&rq->error, r, "an import or a check is running") : 0;
+	return r < 0 ? err_set(&rq->error, r, "an import, a check or a large batch is running") : 0;
 }
 
 void import_start(struct cluster_request *rq)

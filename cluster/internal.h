@@ -26,14 +26,25 @@ struct cluster {
 	bool import_open[2];                    /* a spool exists */
 	struct import_result import_results[2]; /* the last one, or that of the open spool */
 	struct import *import_running;          /* being committed */
+	bool many_running;                      /* changes of a source are */
 };
 
 /* cluster.c: ends a request with its reason, on the loop. */
 void request_end(struct cluster_request *rq, int status);
 
+/* From here on it cannot be taken back. -EINTR: it was. The thread that carries it out. */
+int request_begin(struct cluster_request *rq, struct err *e);
+
 /* change.c */
+#define CHANGE_FOLLOWER "this peer is a follower: pins are changed on the trusted peers"
 void change_start(struct cluster_request *rq);
 void expire_pins(struct cluster *c);
+/* Fills one change by the state in @t. 1: it is one, 0: nothing to do. */
+int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
+		       const struct cluster_item *item, struct consensus_change *ch, struct err *e);
+
+/* change_many.c */
+void many_start(struct cluster_request *rq);
 
 /* keep.c: dumps, cleanup, the brake's allowance. */
 void clean_start(struct cluster_request *rq);
@@ -45,10 +56,14 @@ void keep_before_burst(struct cluster *c);
 
 /* import_run.c */
 void import_start(struct cluster_request *rq);
+/* Writer's thread: the present pins go to backups/. */
+int dump_before(struct cluster *c, const char *what, struct err *e);
+bool cluster_receiving(struct cluster *c); /* a dump is on its way in */
+void import_cancel(struct import *im);     /* any thread: gives up, where it has not switched yet */
 /* The peer stops: an import that has not switched yet gives up. Loop's thread. */
 void import_abort(struct cluster *c);
 
-/* log_events.c */
+/* log_events.c; @who NULL: the peer itself. */
 void audit_line(struct cluster *c, const struct cluster_who *who, const char *what,
 		const char *more, int status, const char *reason);
 void event_line(struct cluster *c, const char *event, const char *more);

@@ -35,8 +35,11 @@ static int clean_job(struct store_txn *none, struct store_batch *b)
 {
 	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
 	struct cluster *c = rq->cluster;
-	int r = dump_now(c, NULL, &rq->error);
+	int r = request_begin(rq, &rq->error);
 
+	if (r < 0)
+		return r;
+	r = dump_now(c, NULL, &rq->error);
 	if (r < 0) {
 		err_wrap(&rq->error, r, "the dump before the cleanup (nothing was removed)");
 		return r;
@@ -68,6 +71,10 @@ void clean_start(struct cluster_request *rq)
 					"stays too; echo N > state/allow lets N removals pass"));
 		return;
 	}
+	if (cluster_receiving(c)) {
+		request_end(rq, err_set(&rq->error, -EBUSY, "a dump is being written to import"));
+		return;
+	}
 	rq->batch = (struct store_batch){ .fn = clean_job, .done = clean_done };
 	store_submit_job(c->opt.store, &rq->batch);
 }
@@ -85,11 +92,15 @@ static void backup_work(uv_work_t *w)
 static void backup_after(uv_work_t *w, int cancelled)
 {
 	struct cluster_request *rq = container_of(w, struct cluster_request, work);
+	char more[48];
 
 	if (rq->view)
 		store_read_end(rq->view);
-	if (rq->verb == CLUSTER_ALLOW && rq->status == 0)
+	if (rq->verb == CLUSTER_ALLOW && rq->status == 0) {
+		snprintf(more, sizeof(more), "\"removals\":%llu", (unsigned long long)rq->number);
+		audit_line(rq->cluster, &rq->who, "allow", more, 0, NULL);
 		brake_allow(rq->cluster->brake, rq->number);
+	}
 	request_end(rq, cancelled ? -ECANCELED : rq->status);
 }
 
@@ -131,7 +142,8 @@ static void kept(struct cluster_request *rq, int status)
 	if (status < 0)
 		log_err("the dump of the state before a mass removal: %s", rq->error.msg);
 	else
-		log_warn("the brake engaged: the state before the removals is in backups/");
+		log_warn("%sthe state before the removals is in backups/",
+			 brake_engaged(rq->cluster->brake) ? "the brake engaged: " : "");
 	cluster_request_free(rq);
 }
 

@@ -22,6 +22,21 @@ static int member(struct buf *b, const char *key, const char *value)
 	return r < 0 ? r : json_write_string(b, value, strlen(value));
 }
 
+static int user(struct buf *b, const struct cluster_who *who)
+{
+	int r = buf_printf(b, ",\"uid\":%u,\"pid\":%d", who->uid, who->pid);
+
+	return r < 0 ? r : member(b, "program", who->program);
+}
+
+static int peer(struct buf *b, const struct peerid *id)
+{
+	char text[PEERID_TEXT_MAX];
+
+	peerid_format(id, text);
+	return member(b, "peer", text);
+}
+
 void audit_line(struct cluster *c, const struct cluster_who *who, const char *what,
 		const char *more, int status, const char *reason)
 {
@@ -31,9 +46,7 @@ void audit_line(struct cluster *c, const struct cluster_who *who, const char *wh
 	if (r == 0)
 		r = member(&b, "op", what);
 	if (r == 0)
-		r = buf_printf(&b, ",\"uid\":%u,\"pid\":%d", who->uid, who->pid);
-	if (r == 0)
-		r = member(&b, "program", who->program);
+		r = who ? user(&b, who) : peer(&b, &c->opt.self);
 	if (r == 0 && more)
 		r = buf_printf(&b, ",%s", more);
 	if (r == 0 && status < 0)

@@ -6,6 +6,7 @@
 #include "cluster/cluster.h"
 #include "store/pinset.h"
 #include "util/clock.h"
+#include "util/rfc3339.h"
 
 int pinning_factors(const struct cluster_config *cfg, int32_t *min, int32_t *max, struct err *e)
 {
@@ -105,7 +106,7 @@ static int decide_update(const struct store_txn *t, const struct cluster_item *i
 			 struct pin *ret, struct err *e)
 {
 	struct cid cid, update;
-	struct pin_text name = ret->name;
+	const struct pin_text *name = &item->pin.name; /* the copy in @ret goes with its reset */
 	int64_t expire_at = ret->expire_at, timestamp = ret->timestamp;
 	struct pin_row row;
 	struct pin from;
@@ -128,8 +129,8 @@ static int decide_update(const struct store_txn *t, const struct cluster_item *i
 		return r;
 	cid_copy(&ret->cid, &cid);
 	cid_copy(&ret->pin_update, &update);
-	if (name.n > 0)
-		ret->name = name; /* of the document, which lives on in @item */
+	if (name->n > 0)
+		ret->name = *name;
 	if (item->keys.given & PIN_KEY_EXPIRE_AT)
 		ret->expire_at = expire_at;
 	ret->timestamp = timestamp;
@@ -166,6 +167,14 @@ static bool is_restored(const struct cluster_item *item, const struct pin *store
 {
 	return (item->keys.given & PIN_KEY_TIMESTAMP) && item->pin.timestamp != PIN_TIME_UNSET &&
 	       (!cid_defined(&stored->cid) || stored->timestamp != item->pin.timestamp);
+}
+
+/* Later than what it had, so that a change of a pin is seen; as far as a time can be shown. */
+static int64_t next_time(const struct pin *stored, int64_t now)
+{
+	if (!cid_defined(&stored->cid) || stored->timestamp < now)
+		return now;
+	return stored->timestamp < RFC3339_MAX ? stored->timestamp + 1 : RFC3339_MAX;
 }
 
 int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
@@ -205,8 +214,6 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 	    ret->expire_at != stored->expire_at)
 		return err_set(e, -EINVAL, "expire_at is before the current time");
 	if (!restored)
-		ret->timestamp = cid_defined(&stored->cid) && stored->timestamp >= now
-				     ? stored->timestamp + 1
-				     : now;
+		ret->timestamp = next_time(stored, now);
 	return 1;
 }

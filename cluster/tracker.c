@@ -197,6 +197,7 @@ void tracker_replaced(struct tracker *t)
 		if (op->kind != OP_UNPIN && is_gone(t, op->serial))
 			op_cancel(op);
 	}
+	t->replaced++;
 	t->surveyed = false;
 	tracker_round(t);
 	tracker_soon(t);

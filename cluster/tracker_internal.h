@@ -93,6 +93,7 @@ struct tracker {
 	struct store_batch due;
 	bool due_busy;
 	uv_timer_t tick, recover;
+	unsigned replaced; /* how often the pinset was */
 	bool surveyed; /* a comparison with Kubo has ended since Kubo or the pinset was replaced */
 
 	/* garbage collection */

@@ -44,6 +44,7 @@ struct round {
 	struct tracker *t;
 	enum step step;
 	int64_t began_ns;
+	unsigned replaced; /* of the tracker, when it began: another pinset is not surveyed by it */
 	struct bloom *seen;
 	struct page *page;            /* being filled */
 	unsigned n_pages;             /* at the writer */
@@ -457,7 +458,7 @@ static void finish(struct round *r)
 {
 	struct tracker *t = r->t;
 
-	if (r->listed || (r->failed && t->known.up))
+	if (r->replaced == t->replaced && (r->listed || (r->failed && t->known.up)))
 		t->surveyed = true;
 	t->round_again |= r->dropped && !r->failed;
 	t->round = NULL;
@@ -474,6 +475,7 @@ static void begin(struct round *r)
 	r->place = (struct status_place){ 0 };
 	r->after = 0;
 	r->began_ns = clock_now_ns();
+	r->replaced = r->t->replaced;
 }
 
 static void advance(struct round *r)
