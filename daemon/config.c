@@ -240,6 +240,8 @@ int config_parse(const void *data, size_t len, const struct conf_source *src, st
 		r = sections_load(in, src, c, e);
 	json_decref(in);
 	if (r < 0) {
+		if (e && e->code == 0)
+			err_sys(e, r, "%s", src->file);
 		config_free(c);
 		return r;
 	}

@@ -47,7 +47,7 @@ struct config {
 	json_t *doc; /* what is in force, secrets included, in the reference's order */
 };
 
-/* Loads @folder. Needs sodium_init. Warnings (unknown keys, doubtful values) go to the log. On 0
+/* Loads @folder. Needs hash_init. Warnings (unknown keys, doubtful values) go to the log. On 0
  * the caller owns *ret. */
 int config_load(const char *folder, struct config **ret, struct err *e);
 /* The same for bytes in memory, without the identity: what config_load does with service.json.

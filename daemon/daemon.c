@@ -88,7 +88,8 @@ static void give_up(uv_timer_t *t)
 	struct daemon *d = container_of(t, struct daemon, watchdog);
 
 	log_err("stopping takes too long, going without the rest");
-	fs_recover_mountpoint(d->mountpoint, NULL);
+	if (d->fs)
+		fs_detach(d->fs);
 	_exit(EXIT_RUNTIME);
 }
 
@@ -188,6 +189,10 @@ static int prepare_folder(struct daemon *d, struct err *e)
 /* A peer that does not agree with others yet must not pretend to. */
 static int check_consensus(const struct daemon *d, struct err *e)
 {
+	if (d->config->cluster.leave_on_shutdown && d->config->consensus == CONFIG_CRDT)
+		log_warn(
+		    "leave_on_shutdown does nothing in crdt: there is no peerset to leave, and "
+		    "the pins stay; to empty the peer, rm -r state");
 	if (d->config->consensus == CONFIG_CRDT || d->opt->offline)
 		return 0;
 	return err_set(e, -EOPNOTSUPP,
@@ -366,12 +371,12 @@ static void take_down(struct daemon *d)
 		stop(d);
 		uv_run(&d->loop, UV_RUN_DEFAULT);
 	}
+	fs_free(d->fs); /* files left open read the store */
 	store_close(d->store);
 	if (d->loop_open) {
 		mbox_drain(&d->mbox);
 		uv_loop_close(&d->loop);
 	}
-	fs_free(d->fs);
 	lockfile_release(&d->lock);
 	config_free(d->config);
 	free(d->data_folder);

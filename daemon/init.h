@@ -1,7 +1,7 @@
 /*
  * --init: a new configuration folder, or the missing half of one. Files and defaults are those of
  * `ipfs-cluster-service init`, so that either program can be started on the folder; our sections
- * are added to service.json. Needs sodium_init; before any thread.
+ * are added to service.json. Needs hash_init; before any thread.
  */
 #pragma once
 

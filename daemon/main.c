@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/init.h"
 #include "daemon/sdnotify.h"
+#include "types/hash.h"
 #include "util/log.h"
 
 static int command_init(const struct options *o, struct err *e)
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	log_init(o.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, sdnotify_journal());
-	if (sodium_init() < 0 || kubo_global_init() < 0) {
+	if (hash_init() < 0 || kubo_global_init() < 0) {
 		fprintf(stderr, "pinfs: the libraries do not start\n");
 		return EXIT_RUNTIME;
 	}

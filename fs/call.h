@@ -19,6 +19,7 @@ struct call {
 	bool refused;          /* a reason was recorded */
 	bool killed;           /* flush: the task that closes is being killed */
 	bool opener;           /* flush: it is of the process that opened the file */
+	bool holds_folder;     /* the kernel holds a folder's lock until the answer */
 };
 
 /* The view of the store of this call, begun on first use. */
@@ -28,6 +29,9 @@ const struct store_info *call_info(struct call *c); /* NULL when there is no vie
 /* Records why (for the file `why`, and audit where it is a refused change) and returns @code. */
 int call_refuse(struct call *c, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Who asks. */
+void call_who(struct fuse_req *req, struct cluster_who *who);
 
 /* Hands a request of the tree to the peer; the answer to the kernel comes from there: an error, or
  * what @reply says. Returns CALL_LATER, or -errno when it was refused at once. Takes @rq over. */

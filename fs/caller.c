@@ -1,10 +1,13 @@
 #include "fs/caller.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "util/container.h"
 
 #define PF_SIGNALED 0x400 /* linux/sched.h: killed by a signal */
 
@@ -49,6 +52,29 @@ bool caller_is_killed(pid_t tid)
 	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
 		return false;
 	return flags & PF_SIGNALED;
+}
+
+/* Bit n - 1 stands for signal n. */
+static unsigned long pending_signals(const char *status, const char *key)
+{
+	const char *p = strstr(status, key);
+
+	return p ? strtoul(p + strlen(key), NULL, 16) : 0;
+}
+
+bool caller_is_stopping(pid_t tid)
+{
+	static const int stops[] = { SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM };
+	char text[4096];
+	unsigned long pending;
+
+	if (read_proc(tid, "status", text, sizeof(text)) <= 0)
+		return false;
+	pending = pending_signals(text, "\nSigPnd:") | pending_signals(text, "\nShdPnd:");
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++)
+		if (pending & 1UL << (stops[i] - 1))
+			return true;
+	return false;
 }
 
 void caller_program(pid_t tid, char *out, size_t cap)

@@ -8,4 +8,6 @@
 pid_t caller_thread_group(pid_t tid); /* 0: not known */
 /* The task is ending because of a signal. */
 bool caller_is_killed(pid_t tid);
+/* A signal that stops programs is on its way to the task: it wants its call back. */
+bool caller_is_stopping(pid_t tid);
 void caller_program(pid_t tid, char *out, size_t cap); /* "" when not known */

@@ -12,6 +12,7 @@
 #include "fs/fixed.h"
 #include "fs/internal.h"
 #include "fs/ops/pins.h"
+#include "util/clock.h"
 
 #define CALL(r, node)                                                                              \
 	struct call c = { .fs = fuse_req_userdata(r), .req = (r) };                                \
@@ -56,6 +57,24 @@ static void set_handle_path(struct call *c, const struct handle *h)
 		set_path(c, fixed_id(FIXED_PINS), name);
 	} else {
 		set_path(c, h->ino, "");
+	}
+}
+
+/* Of a node that is about to be changed. */
+static void set_node_path(struct call *c, uint64_t ino, const struct handle *h)
+{
+	struct store_txn *t;
+	struct pin_row row;
+	char name[256];
+
+	if (h) {
+		set_handle_path(c, h);
+	} else if (node_kind(ino) == KIND_PIN && call_view(c, &t) == 0 &&
+		   pinset_row(t, node_serial(ino), &row) == 0) {
+		pin_name_format(row.cid, row.cid_len, name);
+		set_path(c, fixed_id(FIXED_PINS), name);
+	} else {
+		set_path(c, ino, "");
 	}
 }
 
@@ -111,6 +130,7 @@ static void do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	CALL(req, parent);
 	int r;
 
+	c.holds_folder = true;
 	set_path(&c, parent, name);
 	r = refuse_change(&c);
 	if (r == 0)
@@ -125,6 +145,7 @@ static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	CALL(req, parent);
 	int r;
 
+	c.holds_folder = true;
 	set_path(&c, parent, name);
 	r = refuse_change(&c);
 	if (r == 0)
@@ -146,6 +167,7 @@ static void do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	CALL(req, parent);
 	int r;
 
+	c.holds_folder = true;
 	set_path(&c, parent, name);
 	r = refuse_change(&c);
 	if (r == 0 && (flags & ~(unsigned)RENAME_NOREPLACE))
@@ -237,9 +259,10 @@ static void reply_attr(struct call *c, int r, const struct stat *st, double time
 		fuse_reply_attr(c->req, st, timeout);
 }
 
-static double attr_timeout(uint64_t ino)
+/* Folders too: the kernel asks for theirs before each change in them. */
+static double attr_timeout(uint64_t ino, const struct stat *st)
 {
-	return node_kind(ino) == KIND_PIN || node_kind(ino) == KIND_ROOT ? 1.0 : 0.0;
+	return node_kind(ino) == KIND_PIN || S_ISDIR(st->st_mode) ? 1.0 : 0.0;
 }
 
 static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -248,7 +271,7 @@ static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat st;
 	int r = attr_of(&c, ops, ino, &st);
 
-	reply_attr(&c, r, &st, attr_timeout(ino));
+	reply_attr(&c, r, &st, r < 0 ? 0.0 : attr_timeout(ino, &st));
 }
 
 static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
@@ -259,7 +282,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	struct stat st;
 	int r = 0;
 
-	set_path(&c, ino, "");
+	set_node_path(&c, ino, h);
 	if (to_set & FUSE_SET_ATTR_SIZE) {
 		r = refuse_change(&c);
 		if (r == 0)
@@ -267,9 +290,13 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 					  : call_refuse(&c, -EPERM, "this cannot be truncated");
 	}
 	/* Both times set to now is `touch`; mode, owner and given times are accepted and change
-	 * nothing, or cp -a, tar and rsync would report failures. */
+	 * nothing (but for a dump's), or cp -a, tar and rsync would report failures. */
 	if (r == 0 && (to_set & FUSE_SET_ATTR_MTIME_NOW) && ops->touch && refuse_change(&c) == 0)
 		r = ops->touch(&c, ino, h);
+	else if (r == 0 && (to_set & FUSE_SET_ATTR_MTIME) && ops->set_time &&
+		 refuse_change(&c) == 0)
+		r = ops->set_time(&c, ino, h,
+				  attr->st_mtim.tv_sec * NS_PER_S + attr->st_mtim.tv_nsec);
 	if (r == CALL_LATER) {
 		call_end(&c);
 		return;
@@ -307,6 +334,14 @@ static size_t add_entry(fuse_req_t req, char *buf, size_t room, const struct nod
 		    : fuse_add_direntry(req, buf, room, en->name, &en->st, cookie);
 }
 
+/* Memory for the bytes of one answer. The same each time: a megabyte from malloc would be mapped
+ * and faulted in anew for each read. */
+static char *reply_room(struct fs *fs, size_t size)
+{
+	buf_reset(&fs->reply);
+	return buf_reserve(&fs->reply, size) < 0 ? NULL : (char *)fs->reply.data;
+}
+
 /* "." and ".." come first, with cookies 1 and 2; what the folder has is shifted by 2. */
 #define DOT_COOKIES 2
 
@@ -334,7 +369,7 @@ static void list_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, 
 	CALL(req, ino);
 	struct node_list l = { 0 };
 	struct node_entry en;
-	char *buf = malloc(size);
+	char *buf = reply_room(c.fs, size);
 	size_t used = 0, n;
 	int r = buf ? 0 : -ENOMEM;
 
@@ -360,7 +395,6 @@ static void list_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, 
 		fuse_reply_err(req, -r);
 	else
 		fuse_reply_buf(req, buf, used);
-	free(buf);
 }
 
 static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -399,8 +433,10 @@ static void set_opener(struct handle *h, fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	h->uid = ctx->uid;
 	h->opener = caller_thread_group(ctx->pid);
+	if (writes(h->flags))
+		call_who(req, &h->who);
+	h->who.uid = ctx->uid;
 }
 
 /* How the kernel treats the pages of this kind: small pins are cached, all else is asked each time.
@@ -418,9 +454,12 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *h;
 	int r = 0;
 
-	set_path(&c, ino, "");
-	if (writes(fi->flags))
+	if (writes(fi->flags)) {
+		set_node_path(&c, ino, NULL);
 		r = refuse_change(&c);
+	} else {
+		set_path(&c, ino, "");
+	}
 	if (r == 0 && !ops->open)
 		r = ops->next ? -EISDIR : -ESTALE;
 	if (r == 0 && writes(fi->flags) && !ops->write)
@@ -488,22 +527,21 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
 	CALL(req, ino);
-	ssize_t n = -EBADF;
-	void *buf;
+	ssize_t n;
+	char *buf;
 
 	(void)ops;
 	if (!h->ops->read) {
 		finish(&c, -EBADF);
 		return;
 	}
-	buf = malloc(size + 1);
+	buf = reply_room(c.fs, size);
 	n = buf ? h->ops->read(&c, h, buf, size, (uint64_t)off) : -ENOMEM;
 	call_end(&c);
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
 		fuse_reply_buf(req, buf, (size_t)n);
-	free(buf);
 }
 
 static void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -525,6 +563,13 @@ static void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		fuse_reply_write(req, size);
 }
 
+/* The file of a pin whose document was committed by the write that completed it: who closes it does
+ * not matter. */
+static bool is_settled(const struct handle *h)
+{
+	return cid_defined(&h->cid) && !h->dirty && !h->cut;
+}
+
 static void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
@@ -534,7 +579,7 @@ static void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	(void)ops;
 	set_handle_path(&c, h);
-	if (h->ops->flush && writes(h->flags)) {
+	if (h->ops->flush && writes(h->flags) && !is_settled(h)) {
 		pid_t group = caller_thread_group(pid);
 
 		c.opener = group != 0 && group == h->opener;

@@ -16,7 +16,7 @@ const struct fixed_file fixed_files[FIXED_NR] = {
 				  &ops_import_result },
 	[FIXED_CHECK] = { "check", FIXED_STATE, CLASS_IMPORT, &ops_check },
 	[FIXED_CHECK_RESULT] = { "check.result", FIXED_STATE, CLASS_READ_ONLY, &ops_check_result },
-	[FIXED_ALLOW] = { "allow", FIXED_STATE, CLASS_WRITABLE, &ops_allow },
+	[FIXED_ALLOW] = { "allow", FIXED_STATE, CLASS_IMPORT, &ops_allow },
 	[FIXED_INFO] = { "info.json", FIXED_STATE, CLASS_READ_ONLY, &ops_info },
 	[FIXED_STATUS] = { "status", FIXED_NONE, CLASS_FOLDER, &ops_status },
 	[FIXED_BY] = { "by", FIXED_STATUS, CLASS_FOLDER, &ops_by },
@@ -48,6 +48,13 @@ const struct fixed_file fixed_files[FIXED_NR] = {
 	[FIXED_BATCH] = { "batch", FIXED_NONE, CLASS_WRITE_ONLY, &ops_batch },
 };
 
+uint64_t fixed_id_now(struct fs *fs, enum fixed f)
+{
+	uint64_t removed = f == FIXED_STATE ? atomic_load(&fs->state_removed) : 0;
+
+	return fixed_id(f) | removed * (FIXED_MASK + 1);
+}
+
 static bool is_folder(const struct fixed_file *f)
 {
 	return f->class == CLASS_FOLDER || f->class == CLASS_PRIVATE_FOLDER;
@@ -60,7 +67,7 @@ int fixed_attr(struct call *c, uint64_t ino, struct stat *st)
 
 	if (!info)
 		return -EMFILE;
-	node_stat(c->fs, ino, f == FIXED_NONE ? CLASS_FOLDER : fixed_files[f].class, 0,
+	node_stat(c->fs, ino, f == FIXED_NONE ? CLASS_ROOT : fixed_files[f].class, 0,
 		  info->changed_ns, st);
 	return 0;
 }
@@ -68,7 +75,7 @@ int fixed_attr(struct call *c, uint64_t ino, struct stat *st)
 static int entry_of(struct call *c, enum fixed f, struct node_entry *ret)
 {
 	const struct fixed_file *file = &fixed_files[f];
-	int r = file->ops->attr(c, fixed_id(f), &ret->st);
+	int r = file->ops->attr(c, fixed_id_now(c->fs, f), &ret->st);
 
 	if (r == 0)
 		node_entry_set(ret, file->name, f, is_folder(file) ? 1.0 : 0.0);
@@ -136,6 +143,7 @@ static const struct {
 	mode_t mode;
 	bool backup_group, write_group;
 } classes[] = {
+	[CLASS_ROOT] = { S_IFDIR | 0755, false, false },
 	[CLASS_FOLDER] = { S_IFDIR | 0755, false, true },
 	[CLASS_PRIVATE_FOLDER] = { S_IFDIR | 0750, true, false },
 	[CLASS_READ_ONLY] = { S_IFREG | 0444, false, false },
@@ -148,27 +156,23 @@ static const struct {
 };
 
 /* What the groups of -o access=, write=, backup= open; without them the owner's own group is shown.
- */
+ * A file has one group, so access= is checked at the root alone: who passes there is one of the
+ * others further in. */
 static void apply_groups(struct fs *fs, enum node_class class, struct stat *st)
 {
-	mode_t mode = classes[class].mode;
-
+	st->st_mode = classes[class].mode;
 	st->st_gid = fs->gid;
-	if (classes[class].backup_group) {
+	if (class == CLASS_ROOT && fs->access_gid != fs->gid) {
+		st->st_gid = fs->access_gid;
+		st->st_mode &= ~(mode_t)0007;
+	} else if (classes[class].backup_group && fs->backup_gid != fs->gid) {
 		st->st_gid = fs->backup_gid;
-		if (class == CLASS_IMPORT && fs->backup_gid != fs->gid)
-			mode |= 0020;
-		if (class == CLASS_PRIVATE_FOLDER && fs->backup_gid != fs->gid)
-			mode |= 0020;
+		if (class == CLASS_IMPORT || class == CLASS_PRIVATE_FOLDER)
+			st->st_mode |= 0020;
 	} else if (classes[class].write_group && fs->write_gid != fs->gid) {
 		st->st_gid = fs->write_gid;
-		mode |= class == CLASS_FOLDER || class == CLASS_WRITABLE ? 0020 : 0220;
-	} else if (fs->access_gid != fs->gid) {
-		st->st_gid = fs->access_gid;
+		st->st_mode |= 0020;
 	}
-	if (fs->access_gid != fs->gid && !S_ISLNK(mode))
-		mode &= ~(mode_t)0007;
-	st->st_mode = mode;
 }
 
 void node_stat(struct fs *fs, uint64_t ino, enum node_class class, uint64_t size, int64_t mtime_ns,

@@ -59,17 +59,23 @@ struct fixed_file {
 
 extern const struct fixed_file fixed_files[FIXED_NR];
 
+#define FIXED_MASK 0xffULL /* of a serial; above it, how often the folder was removed */
+
 static inline uint64_t fixed_id(enum fixed f)
 {
 	return node_id(KIND_FIXED, f);
 }
 
+/* The id of now: state/ gets a new one with each cleanup, since the kernel lets nobody into a
+ * folder that was removed while somebody still is in it. */
+uint64_t fixed_id_now(struct fs *fs, enum fixed f);
+
 /* FIXED_NONE for the root and for ids of other kinds. */
 static inline enum fixed fixed_of(uint64_t ino)
 {
-	return node_kind(ino) == KIND_FIXED && node_serial(ino) < FIXED_NR
-		   ? (enum fixed)node_serial(ino)
-		   : FIXED_NONE;
+	uint64_t f = node_serial(ino) & FIXED_MASK;
+
+	return node_kind(ino) == KIND_FIXED && f < FIXED_NR ? (enum fixed)f : FIXED_NONE;
 }
 
 /* For folders with fixed files only; those with more entries call these first. */

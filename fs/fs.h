@@ -47,6 +47,8 @@ void fs_freeze(struct fs *fs);
 /* Detaches the mount and joins the threads; requests under way were answered before. */
 void fs_stop(struct fs *fs);
 void fs_free(struct fs *fs);
+/* Before the process ends without fs_stop: takes the mount away, however busy it is. Any thread. */
+void fs_detach(struct fs *fs);
 
 /* Whether libfuse knows these mount options. -EINVAL. */
 int fs_check_options(const char *options, struct err *e);

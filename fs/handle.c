@@ -20,6 +20,7 @@ struct handle *handle_new(struct fs *fs, uint64_t ino, int flags)
 	h->flags = flags;
 	h->fd = -1;
 	buf_init(&h->text, TEXT_MAX);
+	list_init(&h->export_link);
 	pthread_mutex_init(&h->lock, NULL);
 	atomic_init(&h->refs, 1);
 	list_add(&fs->handles, &h->link);

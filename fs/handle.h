@@ -15,10 +15,10 @@ struct handle {
 	struct fs *fs;
 	const struct node_ops *ops;
 	uint64_t ino;
-	int flags;        /* of open */
-	pid_t opener;     /* thread group; 0 unknown */
-	uid_t uid;        /* who opened it */
-	struct list link; /* in fs->handles */
+	int flags;              /* of open */
+	pid_t opener;           /* thread group; 0 unknown */
+	struct cluster_who who; /* opened it to write; only the uid of who reads */
+	struct list link;       /* in fs->handles */
 	atomic_int refs;
 
 	struct buf text;       /* what is read, or what was written and is not committed */
@@ -40,9 +40,13 @@ struct handle {
 	struct batch *batch;    /* lines of an open batch, ops/batch.h */
 	struct store_txn *view; /* of an open export */
 	struct export *export;
-	int fd;               /* of a file on disk, -1 */
-	uint64_t base;        /* journals: number of the first byte that was there at open */
-	pthread_mutex_t lock; /* reads of one export are one at a time */
+	struct export *copying;  /* of the same view, while it is moved to a file */
+	struct list export_link; /* in the set of open dumps */
+	uint64_t size;           /* of an open dump */
+	int64_t read_ms;         /* when it was read last */
+	int fd;                  /* of a file on disk, -1 */
+	uint64_t base;           /* journals: number of the first byte that was there at open */
+	pthread_mutex_t lock;    /* of an open dump: view, export, copying, fd, read_ms */
 };
 
 struct handle *handle_new(struct fs *fs, uint64_t ino, int flags);

@@ -13,6 +13,8 @@
 struct notifier;
 struct scratch_set;
 struct spool;
+struct waiting_set;
+struct export_set;
 
 struct fs {
 	struct fs_options opt;
@@ -30,13 +32,17 @@ struct fs {
 	struct mbox_msg *ended;
 
 	struct list handles; /* open ones; FUSE thread */
+	struct buf reply;    /* of reads and listings, kept from one to the next; FUSE thread */
 	struct why *why;
 	struct notifier *notifier;
 	struct scratch_set *scratch;
+	struct export_set *exports;  /* open dumps */
+	struct waiting_set *waiting; /* requests that the peer has not answered yet */
 
-	struct spool *spool;              /* ops/spool.c, NULL: none */
-	uint64_t next_new;                /* serials of pins that are created but not committed */
-	atomic_uint_fast64_t state_epoch; /* of state/, new after each cleanup */
+	struct spool *spool;                /* ops/spool.c, NULL: none */
+	uint64_t next_new;                  /* serials of pins that are created but not committed */
+	atomic_uint_fast64_t shown_serial;  /* highest of a pin that the kernel was told of */
+	atomic_uint_fast64_t state_removed; /* how often */
 	unsigned state_hidden; /* names of state/ unlinked since; bits of the fixed table */
 	int64_t state_hidden_ms;
 };
@@ -56,4 +62,3 @@ extern const struct fuse_lowlevel_ops fs_lowlevel_ops; /* dispatch.c */
 int notifier_start(struct fs *fs, struct notifier **ret);
 void notifier_stop(struct notifier *n);
 void notifier_inode(struct notifier *n, uint64_t ino);
-void notifier_entry(struct notifier *n, uint64_t dir, const char *name);

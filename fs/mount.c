@@ -15,7 +15,9 @@
 
 #include "fs/fixed.h"
 #include "fs/internal.h"
+#include "fs/ops/export.h"
 #include "fs/ops/pins.h"
+#include "fs/waiting.h"
 #include "util/clock.h"
 
 #define LOG_AREA "fs"
@@ -62,6 +64,14 @@ static int detach(const char *path)
 	if (waitpid(pid, &status, 0) < 0)
 		return -errno;
 	return status == 0 ? 0 : -EPERM;
+}
+
+void fs_detach(struct fs *fs)
+{
+	int r = detach(fs->mountpoint);
+
+	if (r < 0)
+		log_warn("%s stays behind as a dead mount: %s", fs->mountpoint, strerror(-r));
 }
 
 int fs_recover_mountpoint(const char *path, struct err *e)
@@ -247,6 +257,29 @@ static int check_folder(const char *path, struct err *e)
 	return 0;
 }
 
+/* The kernel may end the whole connection over a request that takes longer than an administrator
+ * allows: stays under that. */
+static int64_t deadline_ms(int64_t configured)
+{
+	static const char *const limits[] = { "/proc/sys/fs/fuse/default_request_timeout",
+					      "/proc/sys/fs/fuse/max_request_timeout" };
+
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		FILE *f = fopen(limits[i], "re");
+		long long seconds = 0;
+
+		if (f && fscanf(f, "%lld", &seconds) == 1 && seconds > 0 &&
+		    configured > seconds * 1000 / 2) {
+			configured = seconds * 1000 / 2;
+			log_warn("commit_deadline is %lld ms, half of %s", (long long)configured,
+				 limits[i]);
+		}
+		if (f)
+			fclose(f);
+	}
+	return configured;
+}
+
 int fs_new(const struct fs_options *opt, struct fs **ret, struct err *e)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
@@ -263,8 +296,12 @@ int fs_new(const struct fs_options *opt, struct fs **ret, struct err *e)
 	fs->mountpoint = strdup(opt->mountpoint);
 	fs->why = why_new();
 	fs->scratch = scratch_set_new();
+	fs->exports = export_set_new(cluster_options(fs->cluster)->data_folder);
+	fs->waiting = waiting_set_new(deadline_ms(opt->config->commit_deadline_ms));
 	list_init(&fs->handles);
-	r = fs->mountpoint && fs->why && fs->scratch ? 0 : err_sys(e, -ENOMEM, "mounting");
+	r = fs->mountpoint && fs->why && fs->scratch && fs->exports && fs->waiting
+		? 0
+		: err_sys(e, -ENOMEM, "mounting");
 	if (r == 0)
 		r = find_groups(fs, opt->config, e);
 	if (r == 0)
@@ -281,17 +318,16 @@ int fs_new(const struct fs_options *opt, struct fs **ret, struct err *e)
 
 /* ---- what the peer tells the kernel through us ---- */
 
+/* Serials ascend: of one above all that were ever shown, the kernel has nothing. */
+static void pin_notice(struct fs *fs, uint64_t serial)
+{
+	if (serial <= atomic_load(&fs->shown_serial))
+		notifier_inode(fs->notifier, node_id(KIND_PIN, serial));
+}
+
 static void pin_changed(void *arg, const struct cid *cid, uint64_t serial, bool removed)
 {
-	struct fs *fs = arg;
-	char name[256];
-
-	if (removed) {
-		pin_name_format(cid->bytes, cid->len, name);
-		notifier_entry(fs->notifier, fixed_id(FIXED_PINS), name);
-	} else {
-		notifier_inode(fs->notifier, node_id(KIND_PIN, serial));
-	}
+	pin_notice(arg, serial);
 }
 
 static void all_changed(void *arg)
@@ -300,7 +336,7 @@ static void all_changed(void *arg)
 
 	/* Not one notice per pin: the names are looked up again within a second. */
 	notifier_inode(fs->notifier, fixed_id(FIXED_PINS));
-	notifier_inode(fs->notifier, fixed_id(FIXED_STATE));
+	notifier_inode(fs->notifier, fixed_id_now(fs, FIXED_STATE));
 }
 
 /* ---- threads ---- */
@@ -328,6 +364,8 @@ int fs_start(struct fs *fs, struct err *e)
 				     .arg = fs };
 	int r = notifier_start(fs, &fs->notifier);
 
+	waiting_set_start(fs->waiting, cluster_options(fs->cluster)->loop);
+	export_set_start(fs->exports, cluster_options(fs->cluster)->loop);
 	if (r == 0) {
 		cluster_set_events(fs->cluster, &ev);
 		r = -pthread_create(&fs->thread, NULL, fuse_main, fs);
@@ -364,6 +402,22 @@ static void join_fuse_thread(struct fs *fs)
 	} while (pthread_timedjoin_np(fs->thread, NULL, &until) == ETIMEDOUT);
 }
 
+/* What programs still have open, while there is a peer to give it back to. */
+static void close_files(struct fs *fs)
+{
+	struct list *it, *n;
+
+	list_each_safe (it, n, &fs->handles) {
+		struct handle *h = container_of(it, struct handle, link);
+
+		list_del(&h->link);
+		if (h->ops->release)
+			h->ops->release(h);
+		handle_unref(h);
+	}
+	spool_forget(fs);
+}
+
 void fs_stop(struct fs *fs)
 {
 	struct cluster_events none = { 0 };
@@ -379,27 +433,23 @@ void fs_stop(struct fs *fs)
 	if (fs->running)
 		join_fuse_thread(fs);
 	fs->running = false;
+	waiting_set_stop(fs->waiting);
+	export_set_stop(fs->exports);
 	fuse_session_unmount(fs->session);
+	close_files(fs);
 }
 
 void fs_free(struct fs *fs)
 {
-	struct list *it, *n;
-
 	if (!fs)
 		return;
-	list_each_safe (it, n, &fs->handles) {
-		struct handle *h = container_of(it, struct handle, link);
-
-		list_del(&h->link);
-		if (h->ops->release)
-			h->ops->release(h);
-		handle_unref(h);
-	}
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	spool_forget(fs);
+	buf_deinit(&fs->reply);
 	scratch_set_free(fs->scratch);
+	waiting_set_free(fs->waiting);
+	export_set_free(fs->exports);
 	why_free(fs->why);
 	free(fs->mountpoint);
 	free(fs);

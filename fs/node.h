@@ -97,6 +97,7 @@ struct node_ops {
 	int (*write)(struct call *c, struct handle *h, const void *p, size_t n, uint64_t off);
 	int (*truncate)(struct call *c, uint64_t ino, struct handle *h, uint64_t size);
 	int (*touch)(struct call *c, uint64_t ino, struct handle *h); /* both times set to now */
+	int (*set_time)(struct call *c, uint64_t ino, struct handle *h, int64_t ns); /* mtime */
 	int (*flush)(struct call *c, struct handle *h);
 	int (*fsync)(struct call *c, struct handle *h);
 	void (*release)(struct handle *h); /* frees what open and create put there */
@@ -108,6 +109,7 @@ const struct node_ops *node_ops(uint64_t ino);
 
 /* Attributes that all of a sort share. */
 enum node_class {
+	CLASS_ROOT,           /* 0755, or 0750 and group access */
 	CLASS_FOLDER,         /* 0755 */
 	CLASS_PRIVATE_FOLDER, /* 0750, group backup */
 	CLASS_READ_ONLY,      /* 0444 */

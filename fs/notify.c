@@ -1,26 +1,25 @@
 /*
- * The notifier: a thread of its own, since the kernel can hold a folder's lock for a request that
- * is still to be answered, and a notification waits for that lock. The queue is bounded; what does
- * not fit is dropped, and the kernel's one-second timeouts do the rest.
+ * The notifier: tells the kernel that what it keeps of an inode is old, from a thread of its own,
+ * so that nobody waits for the kernel. The queue is bounded; what does not fit is dropped, and the
+ * kernel's one-second timeouts do the rest.
+ *
+ * Only attributes are taken back (a file whose size or time changed is read anew by itself). Taking
+ * back names or pages would sleep on a lock that a request still to be answered holds; were the
+ * daemon killed then, the sleeping thread would keep the connection, and every user of the mount
+ * would hang.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "fs/internal.h"
 
 #define NOTIFY_QUEUE 1024
-
-struct notice {
-	uint64_t ino;   /* of the inode, or of the folder */
-	char name[256]; /* "": the inode's attributes and content */
-};
 
 struct notifier {
 	struct fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
-	struct notice ring[NOTIFY_QUEUE];
+	uint64_t ring[NOTIFY_QUEUE]; /* inodes */
 	unsigned first, count;
 	bool stopping;
 };
@@ -28,7 +27,7 @@ struct notifier {
 static void *notifier_main(void *arg)
 {
 	struct notifier *n = arg;
-	struct notice next;
+	uint64_t next;
 
 	pthread_mutex_lock(&n->lock);
 	for (;;) {
@@ -40,12 +39,8 @@ static void *notifier_main(void *arg)
 		n->first = (n->first + 1) % NOTIFY_QUEUE;
 		n->count--;
 		pthread_mutex_unlock(&n->lock);
-		/* ENOENT: the kernel has nothing of it. */
-		if (next.name[0])
-			fuse_lowlevel_notify_inval_entry(n->fs->session, next.ino, next.name,
-							 strlen(next.name));
-		else
-			fuse_lowlevel_notify_inval_inode(n->fs->session, next.ino, 0, 0);
+		/* A negative offset: attributes alone. ENOENT: the kernel has nothing of it. */
+		fuse_lowlevel_notify_inval_inode(n->fs->session, next, -1, 0);
 		pthread_mutex_lock(&n->lock);
 	}
 	pthread_mutex_unlock(&n->lock);
@@ -86,27 +81,12 @@ void notifier_stop(struct notifier *n)
 	free(n);
 }
 
-static void notify(struct notifier *n, uint64_t ino, const char *name)
+void notifier_inode(struct notifier *n, uint64_t ino)
 {
-	struct notice *next;
-
 	pthread_mutex_lock(&n->lock);
 	if (n->count < NOTIFY_QUEUE && !n->stopping) {
-		next = &n->ring[(n->first + n->count++) % NOTIFY_QUEUE];
-		next->ino = ino;
-		strncpy(next->name, name, sizeof(next->name) - 1);
-		next->name[sizeof(next->name) - 1] = '\0';
+		n->ring[(n->first + n->count++) % NOTIFY_QUEUE] = ino;
 		pthread_cond_signal(&n->ready);
 	}
 	pthread_mutex_unlock(&n->lock);
-}
-
-void notifier_inode(struct notifier *n, uint64_t ino)
-{
-	notify(n, ino, "");
-}
-
-void notifier_entry(struct notifier *n, uint64_t dir, const char *name)
-{
-	notify(n, dir, name);
 }

@@ -74,7 +74,8 @@ static int create_backups(struct call *c, uint64_t dir, const char *name, struct
 	h->created = true;
 	h->ino = node_id(KIND_BACKUP, NEW_BACKUPS + ++c->fs->next_new);
 	node_entry_set(ret, name, 0, 0);
-	node_stat(c->fs, h->ino, CLASS_DUMP, 0, c->fs->started_ns, &ret->st);
+	/* Writable as yet, or touch of the group could not go on to set the times. */
+	node_stat(c->fs, h->ino, CLASS_IMPORT, 0, c->fs->started_ns, &ret->st);
 	return 0;
 }
 
@@ -88,7 +89,8 @@ static int attr_new(struct call *c, uint64_t ino, struct stat *st)
 		return -ESTALE;
 	if (atomic_load(&h->committed))
 		backups_find(backups_of(c->fs), (const char *)h->text.data, &b);
-	node_stat(c->fs, ino, CLASS_DUMP, b.size, b.time_ns, st);
+	node_stat(c->fs, ino, atomic_load(&h->committed) ? CLASS_DUMP : CLASS_IMPORT, b.size,
+		  b.time_ns, st);
 	return 0;
 }
 

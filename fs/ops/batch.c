@@ -16,7 +16,7 @@ static int attr_batch(struct call *c, uint64_t ino, struct stat *st)
 
 static int open_batch(struct call *c, uint64_t ino, struct handle *h)
 {
-	h->batch = batch_new();
+	h->batch = batch_new(cluster_options(c->fs->cluster)->data_folder);
 	return h->batch ? 0 : -ENOMEM;
 }
 

@@ -11,8 +11,12 @@
 #include "cluster/cluster.h"
 #include "util/err.h"
 
-#define BATCH_CHANGES_MAX 4096
-#define BATCH_BYTES_MAX (16u << 20)
+#define BATCH_CHANGES_MAX 1000000
+#define BATCH_BYTES_MAX (512u << 20)
+/* Up to here a batch is held in memory and shares a transaction with others; beyond, its text goes
+ * to an unnamed file and the peer reads it from there. */
+#define BATCH_HELD_CHANGES 4096
+#define BATCH_HELD_BYTES (1u << 20)
 
 /* One line without its newline, "+<cid> {options}" or "-<cid>". Returns 1 with @ret filled, whose
  * pin was initialised; 0 for a blank line or a comment; -EINVAL, -EFBIG. */
@@ -20,7 +24,8 @@ int batch_line(const char *p, size_t n, struct cluster_item *ret, struct err *e)
 
 struct batch;
 
-struct batch *batch_new(void);
+/* @folder: for the file, lives as long as the batch. */
+struct batch *batch_new(const char *folder);
 void batch_free(struct batch *b);
 /* Bytes at the end of what came so far. The error names the line, from 1. After a failure only
  * batch_free. */
@@ -30,5 +35,6 @@ int batch_check(const struct batch *b, struct err *e);
 /* No more bytes of this batch: the last line counts without its newline too. */
 int batch_finish(struct batch *b, struct err *e);
 size_t batch_changes(const struct batch *b);
-/* The changes in their order, as one request; @b is empty afterwards. NULL: out of memory. */
+/* The changes in their order, as one request, or the source of them; @b is empty afterwards. NULL:
+ * out of memory. */
 struct cluster_request *batch_take(struct batch *b);

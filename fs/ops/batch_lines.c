@@ -3,19 +3,36 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fs/ops/pins.h"
+#include "types/cid_set.h"
+#include "util/path.h"
 
 #define LINE_MAX_BYTES (PIN_BYTES_MAX + CID_TEXT_MAX + 64)
-#define SLOTS (2 * BATCH_CHANGES_MAX) /* a power of two */
 
 struct batch {
-	struct cluster_item *items;
-	size_t n, cap;
-	uint16_t
-	    slots[SLOTS]; /* index + 1 of the item with a CID, by its last bytes; open addressing */
-	struct buf part;  /* of a line that goes on */
+	const char *folder;
+	struct cluster_item *items; /* while it is held */
+	size_t n_items, cap;
+	struct buf text; /* the same, as it came */
+	int fd;          /* the text, when it is not held any more; else -1 */
+	size_t changes;
+	struct cid_set seen;
+	struct buf part; /* of a line that goes on */
 	uint64_t line, bytes;
+
+	/* as a source */
+	char *map;
+	size_t at;
+};
+
+/* What a CID was seen with. */
+enum tag {
+	TAG_UNPIN = 1,
+	TAG_TOUCH,
+	TAG_PIN
 };
 
 /* ---- one line ---- */
@@ -68,38 +85,50 @@ int batch_line(const char *p, size_t n, struct cluster_item *ret, struct err *e)
 
 /* ---- all of them ---- */
 
-struct batch *batch_new(void)
+static void init(struct batch *b, const char *folder)
 {
-	struct batch *b = calloc(1, sizeof(*b));
+	*b = (struct batch){ .folder = folder, .fd = -1 };
+	buf_init(&b->text, BATCH_HELD_BYTES);
+	buf_init(&b->part, LINE_MAX_BYTES);
+	cid_set_init(&b->seen);
+}
+
+struct batch *batch_new(const char *folder)
+{
+	struct batch *b = malloc(sizeof(*b));
 
 	if (b)
-		buf_init(&b->part, LINE_MAX_BYTES);
+		init(b, folder);
 	return b;
 }
 
-static void clear(struct batch *b)
+static void drop_items(struct batch *b)
 {
+	for (size_t i = 0; i < b->n_items; i++)
+		pin_deinit(&b->items[i].pin);
 	free(b->items);
 	b->items = NULL;
-	b->n = b->cap = 0;
-	b->bytes = b->line = 0;
-	memset(b->slots, 0, sizeof(b->slots));
-	buf_deinit(&b->part);
+	b->n_items = b->cap = 0;
 }
 
 void batch_free(struct batch *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->n; i++)
-		pin_deinit(&b->items[i].pin);
-	clear(b);
+	drop_items(b);
+	if (b->map)
+		munmap(b->map, b->bytes);
+	if (b->fd >= 0)
+		close(b->fd);
+	cid_set_deinit(&b->seen);
+	buf_deinit(&b->text);
+	buf_deinit(&b->part);
 	free(b);
 }
 
 size_t batch_changes(const struct batch *b)
 {
-	return b->n;
+	return b->changes;
 }
 
 static int grow(struct batch *b)
@@ -107,7 +136,7 @@ static int grow(struct batch *b)
 	size_t cap = b->cap ? 2 * b->cap : 16;
 	struct cluster_item *items;
 
-	if (b->n < b->cap)
+	if (b->n_items < b->cap)
 		return 0;
 	items = realloc(b->items, cap * sizeof(*items));
 	if (!items)
@@ -117,45 +146,73 @@ static int grow(struct batch *b)
 	return 0;
 }
 
-/* The slot of a CID: the one of the item that has it, or a free one. */
-static uint16_t *slot_of(struct batch *b, const struct cid *cid)
+/* From here on the text is kept in a file, and the changes are read from it again. */
+static int spill(struct batch *b)
 {
-	size_t n = cid->len < 4 ? cid->len : 4;
-	uint32_t hash = 0;
-
-	memcpy(&hash, cid->bytes + cid->len - n, n);
-	for (;; hash++) {
-		uint16_t *slot = &b->slots[hash % SLOTS];
-
-		if (*slot == 0 || cid_equal(&b->items[*slot - 1].pin.cid, cid))
-			return slot;
-	}
-}
-
-/* Puts the item in place, or drops one that only says again what another said. */
-static int keep_item(struct batch *b, struct cluster_item *item, struct err *e)
-{
-	uint16_t *slot = slot_of(b, &item->pin.cid);
-	const struct cluster_item *old = *slot ? &b->items[*slot - 1] : NULL;
 	int r;
 
-	if (old && ((old->unpin && item->unpin) || (old->touch && item->touch))) {
-		pin_deinit(&item->pin);
+	b->fd = path_unnamed(b->folder);
+	if (b->fd < 0)
+		return b->fd;
+	r = path_write_all(b->fd, b->text.data, b->text.len);
+	buf_deinit(&b->text);
+	drop_items(b);
+	return r;
+}
+
+static int keep_bytes(struct batch *b, const void *p, size_t n)
+{
+	int r = 0;
+
+	if (b->fd < 0 && b->text.len + n <= BATCH_HELD_BYTES)
+		return buf_append(&b->text, p, n);
+	if (b->fd < 0)
+		r = spill(b);
+	return r < 0 ? r : path_write_all(b->fd, p, n);
+}
+
+static enum tag tag_of(const struct cluster_item *item)
+{
+	return item->unpin ? TAG_UNPIN : item->touch ? TAG_TOUCH : TAG_PIN;
+}
+
+/* 1: not seen before; 0: it only says again what another line said. */
+static int check_seen(struct batch *b, const struct cluster_item *item, struct err *e)
+{
+	enum tag tag = tag_of(item);
+	int before = cid_set_add(&b->seen, &item->pin.cid, tag);
+
+	if (before < 0)
+		return err_sys(e, before, "keeping the batch");
+	if (before == 0)
+		return 1;
+	if ((unsigned)before == tag && tag != TAG_PIN)
 		return 0;
-	}
-	if (old)
-		return err_set(e, -EINVAL, "the CID stands in an earlier line already");
-	if (b->n == BATCH_CHANGES_MAX)
+	return err_set(e, -EINVAL, "the CID stands in an earlier line already");
+}
+
+/* Takes the item over where it returns 1; 0: it is not needed. */
+static int keep_item(struct batch *b, struct cluster_item *item, struct err *e)
+{
+	int r = check_seen(b, item, e);
+
+	if (r <= 0)
+		return r;
+	if (b->changes == BATCH_CHANGES_MAX)
 		return err_set(e, -EFBIG,
 			       "a batch has at most %d changes; write a dump to state/import for "
 			       "more",
 			       BATCH_CHANGES_MAX);
-	r = grow(b);
+	b->changes++;
+	r = b->fd < 0 && b->n_items == BATCH_HELD_CHANGES ? spill(b) : 0;
+	if (r == 0 && b->fd < 0)
+		r = grow(b);
 	if (r < 0)
 		return err_sys(e, r, "keeping the batch");
-	b->items[b->n++] = *item;
-	*slot = (uint16_t)b->n;
-	return 0;
+	if (b->fd >= 0)
+		return 0;
+	b->items[b->n_items++] = *item;
+	return 1;
 }
 
 static int take_line(struct batch *b, const char *p, size_t n, struct err *e)
@@ -166,12 +223,10 @@ static int take_line(struct batch *b, const char *p, size_t n, struct err *e)
 	b->line++;
 	pin_init(&item.pin);
 	r = batch_line(p, n, &item, e);
-	if (r == 1) {
+	if (r == 1)
 		r = keep_item(b, &item, e);
-		if (r == 0)
-			return 0;
-	}
-	pin_deinit(&item.pin);
+	if (r != 1)
+		pin_deinit(&item.pin);
 	return r < 0 ? err_wrap(e, r, "line %llu", (unsigned long long)b->line) : 0;
 }
 
@@ -192,6 +247,9 @@ int batch_feed(struct batch *b, const void *bytes, size_t n, struct err *e)
 		return err_set(e, -EFBIG,
 			       "a batch has at most %u MiB; write a dump to state/import for more",
 			       BATCH_BYTES_MAX >> 20);
+	r = keep_bytes(b, bytes, n);
+	if (r < 0)
+		return err_sys(e, r, "keeping the batch");
 	while (r == 0 && n > 0) {
 		end = memchr(p, '\n', n);
 		if (!end)
@@ -233,15 +291,77 @@ int batch_finish(struct batch *b, struct err *e)
 	return r;
 }
 
+/* ---- what the peer gets ---- */
+
+/* The next line of the file that is a change; checked when it came, so only memory can fail. */
+static int source_next(void *arg, struct cluster_item *ret, struct err *e)
+{
+	struct batch *b = arg;
+	int r = 0;
+
+	while (r == 0 && b->at < b->bytes) {
+		const char *p = b->map + b->at;
+		const char *end = memchr(p, '\n', b->bytes - b->at);
+		size_t n = end ? (size_t)(end - p) : b->bytes - b->at;
+
+		b->at += n + (end != NULL);
+		r = batch_line(p, n, ret, e);
+		if (r == 1)
+			r = check_seen(b, ret, e);
+		if (r == 0) {
+			pin_deinit(&ret->pin);
+			pin_init(&ret->pin);
+		}
+	}
+	return r;
+}
+
+static void source_free(void *arg)
+{
+	batch_free(arg);
+}
+
+static struct cluster_request *take_file(struct batch *b)
+{
+	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, 0);
+	struct batch *src = rq ? malloc(sizeof(*src)) : NULL;
+	void *map = MAP_FAILED;
+
+	if (src)
+		map = mmap(NULL, b->bytes, PROT_READ, MAP_PRIVATE, b->fd, 0);
+	if (map == MAP_FAILED) {
+		cluster_request_free(rq);
+		free(src);
+		return NULL;
+	}
+	*src = *b;
+	init(b, src->folder);
+	src->map = map;
+	cid_set_deinit(&src->seen);
+	cid_set_init(&src->seen);
+	rq->source = (struct cluster_source){
+		.next = source_next, .free = source_free, .arg = src, .bytes = src->bytes
+	};
+	return rq;
+}
+
 struct cluster_request *batch_take(struct batch *b)
 {
-	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, b->n);
+	struct cluster_request *rq;
 
+	if (b->fd >= 0)
+		return take_file(b);
+	rq = cluster_request_new(CLUSTER_CHANGE, b->n_items);
 	if (!rq)
 		return NULL;
 	/* The pins move with their arenas. */
-	for (size_t i = 0; i < b->n; i++)
+	for (size_t i = 0; i < b->n_items; i++)
 		rq->items[i] = b->items[i];
-	clear(b);
+	b->n_items = 0;
+	drop_items(b);
+	cid_set_deinit(&b->seen);
+	buf_deinit(&b->text);
+	buf_deinit(&b->part);
+	init(b, b->folder);
 	return rq;
 }

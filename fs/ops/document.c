@@ -7,10 +7,12 @@
  * closes it or asks for a sync.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fs/ops/pins.h"
+#include "fs/waiting.h"
 
 /* ---- is it whole? ---- */
 
@@ -274,14 +276,10 @@ int document_fsync(struct call *c, struct handle *h)
 	return h->dirty ? commit(c, h, REPLY_NOTHING, 0) : 0;
 }
 
-static void late_done(struct cluster_request *rq, int status)
-{
-	cluster_request_free(rq);
-}
-
 /* Whole bytes that no close could commit (a descriptor handed on, an opener that is gone). */
 void document_release(struct handle *h)
 {
+	char name[256], path[300];
 	struct cluster_request *rq;
 	const char *reason;
 	int r;
@@ -292,6 +290,7 @@ void document_release(struct handle *h)
 	rq = request_of(&h->cid, h->text.data, h->text.len, &r, NULL);
 	if (!rq)
 		return;
-	rq->done = late_done;
-	cluster_post(h->fs->cluster, rq);
+	pin_name_format(h->cid.bytes, h->cid.len, name);
+	snprintf(path, sizeof(path), "pins/%s", name);
+	waiting_post_late(h, rq, path);
 }

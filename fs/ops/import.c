@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fs/ops/state.h"
+#include "fs/waiting.h"
 
 /* ---- reading: the last accepted dump ---- */
 
@@ -45,6 +46,34 @@ static ssize_t read_import(struct call *c, struct handle *h, void *out, size_t n
 	return r < 0 ? -errno : r;
 }
 
+/* ---- its time ---- */
+
+/* What is open with bytes that are not committed; the kernel does not always say which it means. */
+static struct import *receiving(struct fs *fs, uint64_t ino)
+{
+	struct list *it;
+
+	list_each (it, &fs->handles) {
+		struct handle *h = container_of(it, struct handle, link);
+
+		if (h->ino == ino && h->import)
+			return h->import;
+	}
+	return NULL;
+}
+
+/* A given time is kept, so that rsync finds the dump it brought unchanged the next time. */
+static int set_time_import(struct call *c, uint64_t ino, struct handle *h, int64_t ns)
+{
+	struct import *im = h && h->import ? h->import : receiving(c->fs, ino);
+
+	if (im)
+		import_set_time(im, ns);
+	else
+		cluster_import_set_time(c->fs->cluster, ns); /* -ENOENT: there is none */
+	return 0;
+}
+
 /* ---- writing ---- */
 
 static int poison(struct handle *h, int code)
@@ -65,6 +94,8 @@ int dump_write(struct call *c, struct handle *h, const void *p, size_t n, uint64
 	if (h->poisoned)
 		return call_refuse(c, h->poison, "what was written before was refused");
 	if (!h->import)
+		r = cluster_import_begin(c->fs->cluster, h->check, &h->import);
+	if (r == -EBUSY && !h->check && spool_yield(c->fs))
 		r = cluster_import_begin(c->fs->cluster, h->check, &h->import);
 	if (r < 0) {
 		h->import = NULL;
@@ -135,11 +166,6 @@ static int truncate_import(struct call *c, uint64_t ino, struct handle *h, uint6
 	return call_refuse(c, -EINVAL, "a dump cannot be cut: write it from its start to its end");
 }
 
-static void late_done(struct cluster_request *rq, int status)
-{
-	cluster_request_free(rq);
-}
-
 /* A whole dump that no close could commit: the opener is gone, or its descriptor was handed on. */
 static void commit_late(struct handle *h)
 {
@@ -151,17 +177,14 @@ static void commit_late(struct handle *h)
 	if (!rq)
 		return;
 	rq->import = h->import;
-	rq->done = late_done;
 	h->import = NULL;
-	cluster_post(h->fs->cluster, rq);
+	waiting_post_late(h, rq, h->check ? "state/check" : "state/import");
 }
 
 static void release_import(struct handle *h)
 {
-	struct cluster_who who = { .uid = h->uid, .pid = h->opener };
-
 	if (h->fresh && !h->written && !h->poisoned)
-		fs_record(h->fs, &who, h->check ? "state/check" : "state/import", -EINVAL,
+		fs_record(h->fs, &h->who, h->check ? "state/check" : "state/import", -EINVAL,
 			  "the dump was empty: to empty the pinset, rm -r state");
 	if (h->import && h->dirty && !h->poisoned)
 		commit_late(h);
@@ -178,6 +201,7 @@ const struct node_ops ops_import = {
 	.read = read_import,
 	.write = dump_write,
 	.truncate = truncate_import,
+	.set_time = set_time_import,
 	.flush = dump_flush,
 	.fsync = dump_fsync,
 	.release = release_import,

@@ -86,7 +86,7 @@ static int render_allow(struct call *c, uint64_t ino, struct buf *out, int64_t *
 
 static int attr_allow(struct call *c, uint64_t ino, struct stat *st)
 {
-	return text_attr(c, ino, render_allow, CLASS_WRITABLE, st);
+	return text_attr(c, ino, render_allow, CLASS_IMPORT, st);
 }
 
 static int open_allow(struct call *c, uint64_t ino, struct handle *h)

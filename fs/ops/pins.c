@@ -133,6 +133,8 @@ void pin_entry(struct fs *fs, const struct pin_row *row, struct node_entry *ret)
 	ret->cookie = row->serial;
 	ret->timeout = 1.0;
 	pin_row_stat(fs, row, &ret->st);
+	if (row->serial > atomic_load(&fs->shown_serial))
+		atomic_store(&fs->shown_serial, row->serial);
 }
 
 static struct handle *find_new_pin(struct fs *fs, const struct cid *cid)

@@ -15,6 +15,7 @@ struct spool {
 	struct import *import; /* taken from the handle at its release; NULL while it is open */
 	uint64_t size;
 	bool open, refused;
+	bool timed; /* mtime_ns was given */
 	int64_t mtime_ns, used_ms;
 };
 
@@ -33,6 +34,14 @@ static struct spool *present(struct fs *fs)
 	if (s && !s->open && clock_mono_ms() - s->used_ms > SPOOL_IDLE_MS)
 		spool_forget(fs);
 	return fs->spool;
+}
+
+bool spool_yield(struct fs *fs)
+{
+	if (!fs->spool || fs->spool->open)
+		return false;
+	spool_forget(fs);
+	return true;
 }
 
 static void spool_entry(struct fs *fs, const struct spool *s, struct node_entry *ret)
@@ -55,7 +64,7 @@ int spool_next(struct call *c, struct node_list *l, struct node_entry *ret)
 {
 	struct spool *s = present(c->fs);
 
-	if (!s || l->cookie >= FIXED_NR)
+	if (!s || s->name[0] == '\0' || l->cookie >= FIXED_NR)
 		return -ENOENT;
 	spool_entry(c->fs, s, ret);
 	return 0;
@@ -152,6 +161,8 @@ int spool_rename(struct call *c, uint64_t dir, const char *name, const char *new
 	if (!rq)
 		return -ENOMEM;
 	rq->import = s->import;
+	if (s->timed)
+		import_set_time(rq->import, s->mtime_ns);
 	s->import = NULL;
 	spool_forget(c->fs);
 	state_show(c->fs, FIXED_IMPORT);
@@ -219,6 +230,17 @@ static int truncate_spool(struct call *c, uint64_t ino, struct handle *h, uint64
 	return size == s->size ? 0 : call_refuse(c, -EINVAL, "a dump cannot be cut");
 }
 
+static int set_time_spool(struct call *c, uint64_t ino, struct handle *h, int64_t ns)
+{
+	struct spool *s = of_handle(c->fs, ino);
+
+	if (!s)
+		return -ESTALE;
+	s->mtime_ns = ns;
+	s->timed = true;
+	return 0;
+}
+
 static void release_spool(struct handle *h)
 {
 	struct spool *s = of_handle(h->fs, h->ino);
@@ -241,6 +263,7 @@ const struct node_ops ops_spool = {
 	.open = open_spool,
 	.write = write_spool,
 	.truncate = truncate_spool,
+	.set_time = set_time_spool,
 	.flush = flush_spool,
 	.release = release_spool,
 };

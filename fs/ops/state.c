@@ -64,7 +64,7 @@ static int unlink_state(struct call *c, uint64_t dir, const char *name)
 static void cleaned(struct handle *h, int status) /* loop's thread */
 {
 	if (status == 0)
-		notifier_entry(h->fs->notifier, FUSE_ROOT_ID, "state");
+		atomic_fetch_add(&h->fs->state_removed, 1);
 }
 
 static int rmdir_state(struct call *c, uint64_t dir, const char *name)

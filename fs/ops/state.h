@@ -18,4 +18,6 @@ int spool_next(struct call *c, struct node_list *l, struct node_entry *ret);
 int spool_unlink(struct call *c, const char *name);
 int spool_create(struct call *c, uint64_t dir, const char *name, struct handle *h,
 		 struct node_entry *ret);
+/* Drops a spool that lies there and that nobody writes. True when there was one. */
+bool spool_yield(struct fs *fs);
 int spool_rename(struct call *c, uint64_t dir, const char *name, const char *newname);

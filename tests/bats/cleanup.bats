@@ -112,3 +112,23 @@ blank() {
 	rm -rf "${M:?}/state"
 	refused "Operation not permitted" rm -f "${M:?}/backups/$(backups | tail -n 1)"
 }
+
+@test "the peer is reset while somebody is in the folder" {
+	(cd "$M/state" && exec sleep 60) 3>&- &
+	sleep 0.3
+	rm -r "${M:?}/state"
+	ls "$M/state/export" "$M/state/import"
+	import_dump "$BATS_TEST_TMPDIR/dump"
+	kill $!
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "a reset while a dump is being written is: Device or resource busy" {
+	exec 5>"$M/state/import"
+	head -n 3 "$BATS_TEST_TMPDIR/dump" >&5
+	rm -f "${M:?}/state"/*
+	refused "Device or resource busy" rmdir "$M/state"
+	why_says "a dump is being written"
+	exec 5>&-
+	pins_are 3
+}

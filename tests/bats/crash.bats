@@ -157,6 +157,21 @@ ledger_holds() {
 	done
 }
 
+@test "after SIGKILL during a large batch all of it is there or nothing" {
+	for round in $(seq 3); do
+		before=$(pins_count)
+		dump_lines 6000 "large $round " | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+		cp "$BATS_TEST_TMPDIR/batch" "$M/batch" 2>/dev/null 3>&- &
+		copier=$!
+		sleep "0.$(printf %03d $((RANDOM % 600)))"
+		pinfs_kill9 "$M"
+		wait "$copier" && after=$((before + 6000)) || after=$before
+		pinfs_start "$M" "$C"
+		# What had begun is finished after the start.
+		wait_for 10 eval 'pins_are $after || pins_are $((before + 6000))'
+	done
+}
+
 @test "a killed daemon's last document is whole" {
 	cid=$(cid_of whole)
 	for round in $(seq "$rounds"); do

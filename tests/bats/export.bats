@@ -114,6 +114,30 @@ teardown_file() {
 	done
 }
 
+# in_a_file: the daemon has an unnamed file of as many bytes as an open dump.
+in_a_file() {
+	local fd
+	for fd in /proc/"$(pid_of "$M")"/fd/*; do
+		case $(readlink "$fd") in
+		*"(deleted)") [ "$(stat -Lc %s "$fd")" != "$1" ] || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+@test "an open dump that is not read holds nothing up, and stays as it was" {
+	cp "$M/state/export" "$out.before"
+	exec 5<"$M/state/export"
+	head -c 100000 <&5 >"$out"
+	touch "$M/pins/$(cid_of "while it lies").json"
+	wait_for 10 in_a_file "$(stat -c %s "$out.before")"
+	cat <&5 >>"$out"
+	exec 5<&-
+	cmp "$out" "$out.before"
+	rm "${M:?}/pins/$(cid_of "while it lies").json"
+	wait_for 2 fails in_a_file "$(stat -c %s "$out.before")"
+}
+
 @test "rsync and tar of a dump that changes meanwhile are never cut" {
 	(
 		for i in $(seq 200); do

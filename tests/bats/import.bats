@@ -90,8 +90,25 @@ bad_import() {
 	rsync -a "$new" "$M/state/import"
 	restored
 	before=$(jq .revision "$M/state/info.json")
+	started=$(jq .started "$M/state/import.result")
 	rsync -a "$new" "$M/state/import"
 	[ "$(jq .revision "$M/state/info.json")" = "$before" ]
+	# Not even looked at: size and time are those of the dump.
+	[ "$(jq .started "$M/state/import.result")" = "$started" ]
+	[ "$(stat -c %Y "$M/state/import")" = "$(stat -c %Y "$new")" ]
+}
+
+@test "the time of a dump that cp -p, mv or rsync --inplace bring is kept" {
+	for how in "cp -p" mv "rsync -a --inplace"; do
+		cp "$new" "$BATS_TEST_TMPDIR/dump"
+		touch -d 2026-01-02T03:04:05Z "$BATS_TEST_TMPDIR/dump"
+		allow_all
+		$how "$BATS_TEST_TMPDIR/dump" "$M/state/import"
+		[ "$(stat -c %Y "$M/state/import")" = "$(date -d 2026-01-02T03:04:05Z +%s)" ]
+		allow_all
+		head -n 2 "$new" >"$BATS_TEST_TMPDIR/part"
+		cp "$BATS_TEST_TMPDIR/part" "$M/state/import"
+	done
 }
 
 @test "rsync --inplace restores" {

@@ -335,6 +335,28 @@ key() {
 	[ "$(key name)" = '"batched"' ]
 }
 
+@test "a list of 20000 CIDs is pinned and unpinned as one" {
+	local before
+	before=$(pins_count)
+	dump_lines 20000 mass | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+	# One bad line, the last: nothing.
+	(cat "$BATS_TEST_TMPDIR/batch"; echo "-$(cid_of nowhere)") >"$BATS_TEST_TMPDIR/bad"
+	refused "No such file" cp "$BATS_TEST_TMPDIR/bad" "$M/batch"
+	pins_are "$before"
+	cat "$BATS_TEST_TMPDIR/batch" >"$M/batch"
+	pins_are $((before + 20000))
+	jq -e 'select(.op == "batch") | .pinned == 20000' "$M/audit"
+	sed 's/^+/-/' "$BATS_TEST_TMPDIR/batch" >"$BATS_TEST_TMPDIR/unpin"
+	refused "Operation not permitted" cp "$BATS_TEST_TMPDIR/unpin" "$M/batch"
+	pins_are $((before + 20000))
+	allow_all
+	cp "$BATS_TEST_TMPDIR/unpin" "$M/batch"
+	pins_are "$before"
+	pinfs_stop "$M"
+	pinfs_start "$M" "$C"
+	pins_are "$before"
+}
+
 @test "a batch with a bad line changes nothing" {
 	printf '+%s\n+foo\n' "$cid" >"$BATS_TEST_TMPDIR/batch"
 	refused "Invalid argument" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"

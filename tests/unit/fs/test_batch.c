@@ -111,7 +111,7 @@ static void bad_lines_are_refused_with_the_reason(void **state)
 
 static int setup(void **state)
 {
-	*state = batch_new();
+	*state = batch_new("/tmp");
 	return *state ? 0 : -1;
 }
 
@@ -186,7 +186,7 @@ static void a_cid_with_two_meanings_is_refused(void **state)
 					       "+" A "{\"name\":\"y\"}\n" };
 
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
-		struct batch *b = batch_new();
+		struct batch *b = batch_new("/tmp");
 		struct err e = { 0 };
 
 		assert_non_null(b);
@@ -203,39 +203,109 @@ static void numbered_line(unsigned i, char out[128])
 	snprintf(out, 128, "+f01551220%056x%08x\n", 7u, i);
 }
 
-static void the_limit_of_changes_names_the_way_for_more(void **state)
+static void feed_numbered(struct batch *b, unsigned n)
 {
 	struct err e = { 0 };
 	char text[128];
 
-	for (unsigned i = 0; i < BATCH_CHANGES_MAX; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		numbered_line(i, text);
-		if (feed(*state, text, &e) < 0)
+		if (feed(b, text, &e) < 0)
 			fail_msg("%s", e.msg);
 	}
-	assert_int_equal(batch_changes(*state), BATCH_CHANGES_MAX);
-	numbered_line(BATCH_CHANGES_MAX, text);
-	assert_int_equal(feed(*state, text, &e), -EFBIG);
-	assert_non_null(strstr(e.msg, "line 4097"));
-	assert_non_null(strstr(e.msg, "state/import"));
 }
 
-static void the_limit_of_bytes_counts_comments_too(void **state)
+static void up_to_the_limit_the_changes_are_held(void **state)
+{
+	struct cluster_request *rq;
+
+	feed_numbered(*state, BATCH_HELD_CHANGES);
+	assert_int_equal(batch_changes(*state), BATCH_HELD_CHANGES);
+	rq = batch_take(*state);
+	assert_non_null(rq);
+	assert_null(rq->source.next);
+	assert_int_equal(rq->n_items, BATCH_HELD_CHANGES);
+	cluster_request_free(rq);
+}
+
+static int next_of(struct cluster_request *rq, struct cluster_item *item)
+{
+	struct err e = { 0 };
+	int r;
+
+	*item = (struct cluster_item){ 0 };
+	pin_init(&item->pin);
+	r = rq->source.next(rq->source.arg, item, &e);
+	if (r < 0)
+		fail_msg("%s", e.msg);
+	return r;
+}
+
+static void more_come_from_a_source_each_once_and_in_order(void **state)
+{
+	const unsigned n = BATCH_HELD_CHANGES + 100;
+	struct cluster_request *rq;
+	struct cluster_item item;
+	struct cid want;
+	char text[128];
+
+	feed_numbered(*state, n);
+	assert_int_equal(feed(*state, "# all of them again\n\n", NULL), 0);
+	feed_numbered(*state, n);
+	assert_int_equal(feed(*state, "-" A, NULL), 0); /* without a newline */
+	assert_int_equal(batch_finish(*state, NULL), 0);
+	assert_int_equal(batch_changes(*state), n + 1);
+	rq = batch_take(*state);
+	assert_non_null(rq);
+	assert_int_equal(rq->n_items, 0);
+	assert_non_null(rq->source.next);
+	assert_int_equal(batch_changes(*state), 0);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(next_of(rq, &item), 1);
+		numbered_line(i, text);
+		assert_int_equal(cid_parse(text + 1, strlen(text) - 2, &want, NULL), 0);
+		assert_true(cid_equal(&item.pin.cid, &want));
+		pin_deinit(&item.pin);
+	}
+	assert_int_equal(next_of(rq, &item), 1);
+	assert_true(item.unpin);
+	pin_deinit(&item.pin);
+	assert_int_equal(next_of(rq, &item), 0);
+	pin_deinit(&item.pin);
+	cluster_request_free(rq);
+}
+
+static void many_bytes_go_to_the_file_too(void **state)
 {
 	static const size_t piece = 64 << 10;
-	struct err e = { 0 };
+	struct cluster_request *rq;
 	char *text = malloc(piece);
-	int r = 0;
 
 	assert_non_null(text);
 	memset(text, '#', piece);
 	text[piece - 1] = '\n';
-	for (size_t at = 0; at < BATCH_BYTES_MAX; at += piece)
-		assert_int_equal(batch_feed(*state, text, piece, &e), 0);
-	r = batch_feed(*state, "\n", 1, &e);
+	assert_int_equal(feed(*state, "+" A "\n", NULL), 0);
+	for (size_t at = 0; at < BATCH_HELD_BYTES; at += piece)
+		assert_int_equal(batch_feed(*state, text, piece, NULL), 0);
 	free(text);
-	assert_int_equal(r, -EFBIG);
-	assert_non_null(strstr(e.msg, "16 MiB"));
+	assert_int_equal(feed(*state, "+" B "\n", NULL), 0);
+	rq = batch_take(*state);
+	assert_non_null(rq);
+	assert_non_null(rq->source.next);
+	assert_true(rq->source.bytes > BATCH_HELD_BYTES);
+	cluster_request_free(rq);
+}
+
+static void a_second_meaning_is_refused_among_many_too(void **state)
+{
+	struct err e = { 0 };
+	char text[128];
+
+	feed_numbered(*state, BATCH_HELD_CHANGES + 1);
+	numbered_line(0, text);
+	text[0] = '-';
+	assert_int_equal(feed(*state, text, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "line 4098: the CID stands in an earlier line"));
 }
 
 static void a_line_longer_than_any_pin_is_refused(void **state)
@@ -266,9 +336,12 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(saying_the_same_twice_counts_once, setup, teardown),
 		cmocka_unit_test(a_cid_with_two_meanings_is_refused),
-		cmocka_unit_test_setup_teardown(the_limit_of_changes_names_the_way_for_more, setup,
+		cmocka_unit_test_setup_teardown(up_to_the_limit_the_changes_are_held, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(the_limit_of_bytes_counts_comments_too, setup,
+		cmocka_unit_test_setup_teardown(more_come_from_a_source_each_once_and_in_order,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(many_bytes_go_to_the_file_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_second_meaning_is_refused_among_many_too, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_line_longer_than_any_pin_is_refused, setup,
 						teardown),
