@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # shared with bench/run and the files beside this one
 # Sourced by bench/run: the daemons on both sides, their folders, and the end of everything.
 
 pinfs=$root/build-release/daemon/pinfs
