@@ -93,11 +93,13 @@ static int empty_tables(struct filler *f)
 
 static int fill_open(struct filler *f)
 {
-	int r = store_write(f->store, &f->t);
+	int r;
 
+	generation_make_room(f->store);
+	r = store_write(f->store, &f->t);
 	if (r < 0)
 		return r;
-	r = generation_open(f->store, f->t->txn, f->t->info.generation + 1, true, &f->gen);
+	r = generation_open(f->store, f->t->txn, generation_next_number(f->store), true, &f->gen);
 	if (r < 0)
 		return r;
 	f->t->gen = f->gen;

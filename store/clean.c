@@ -9,12 +9,14 @@ int store_clean(struct store *s)
 	struct generation *fresh, *old;
 	struct store_info *info;
 	struct store_txn *t;
-	int r = store_write(s, &t);
+	int r;
 
+	generation_make_room(s);
+	r = store_write(s, &t);
 	if (r < 0)
 		return r;
 	old = t->gen;
-	r = generation_open(s, t->txn, t->info.generation + 1, true, &fresh);
+	r = generation_open(s, t->txn, generation_next_number(s), true, &fresh);
 	if (r < 0)
 		goto out_abort;
 	r = lmdb_errno(mdb_drop(t->txn, s->unpins, 0));

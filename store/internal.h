@@ -135,8 +135,13 @@ int generation_open(struct store *s, MDB_txn *txn, uint64_t number, bool create,
 void generation_retire(struct store *s, struct generation *g);
 /* After the transaction that made its tables was undone. */
 void generation_forget(struct store *s, struct generation *g);
-/* Writer's thread, outside a transaction: drops what no reader holds any more. */
-void generation_sweep(struct store *s);
+/* Writer's thread, outside a transaction: one step of dropping what no reader holds any more. True
+ * while there is more to do. */
+bool generation_sweep(struct store *s);
+/* The same, until there is room for a new generation. */
+void generation_make_room(struct store *s);
+/* Above every number in use, those to be dropped included. */
+uint64_t generation_next_number(struct store *s);
 int meta_get(const struct store_txn *t, const char *name, MDB_val *ret);
 int meta_put(struct store_txn *t, const char *name, const void *p, size_t n);
 int store_info_load(struct store_txn *t);

@@ -178,24 +178,30 @@ static void *writer_main(void *arg)
 {
 	struct store *s = arg;
 
+	bool sweeping = true; /* something may be left to drop */
+
 	for (;;) {
 		struct store_batch *group = NULL;
 		bool stop;
 
 		pthread_mutex_lock(&s->queue_lock);
-		while (!s->queue && !s->stopping)
+		while (!s->queue && !s->stopping && !sweeping)
 			pthread_cond_wait(&s->queue_ready, &s->queue_lock);
 		if (s->queue)
 			group = queue_take(s);
-		stop = !group;
+		stop = !group && s->stopping;
 		pthread_mutex_unlock(&s->queue_lock);
 		if (stop)
 			return NULL;
+		if (!group) {
+			sweeping = generation_sweep(s); /* while nothing else is to be done */
+			continue;
+		}
 		if (group->job)
 			batch_end(s, group, group->fn(NULL, group));
 		else
 			run_group(s, group);
-		generation_sweep(s);
+		sweeping = true;
 	}
 }
 

@@ -45,8 +45,7 @@ calls() {
 }
 
 all_pinned() {
-	[ "$(jq ".pinned" "$M/status/summary.json")" = "$many" ] ||
-		[ "$(find "$M/status/by/pinned" -type l | wc -l)" -eq "$many" ]
+	[ "$(jq .status.pinned "$M/status/summary.json")" = "$many" ]
 }
 
 @test "an import of what Kubo holds makes no call for each pin" {
@@ -62,7 +61,7 @@ all_pinned() {
 
 @test "Kubo restarted in the middle ends with every pin" {
 	pinfs_start "$M" "$C"
-	sed 1000q "$BATS_FILE_TMPDIR/cids" | xargs "$peers_bin/ipfs" pin rm >/dev/null
+	sed 100q "$BATS_FILE_TMPDIR/cids" | xargs "$peers_bin/ipfs" pin rm >/dev/null
 	import_dump "$BATS_FILE_TMPDIR/dump"
 	sleep 0.3
 	kubo_kill9

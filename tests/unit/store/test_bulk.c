@@ -9,6 +9,7 @@
 
 #include "store/blocks.h"
 #include "store/bulk.h"
+#include "store/internal.h"
 #include "tests/lib/store_fixture.h"
 
 #define MANY 3000
@@ -483,6 +484,53 @@ static void a_cleanup_forgets_an_import_that_was_under_way(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Entries of the largest record in LMDB's list of free pages: all of them are read and written at
+ * once. */
+static size_t largest_free_record(struct store *s)
+{
+	struct store_txn *t;
+	MDB_cursor *cur;
+	MDB_val key, val;
+	size_t largest = 0;
+
+	assert_int_equal(0, store_read(s, &t));
+	assert_int_equal(0, mdb_cursor_open(t->txn, 0, &cur));
+	while (mdb_cursor_get(cur, &key, &val, MDB_NEXT) == 0)
+		if (val.mv_size / sizeof(size_t) > largest)
+			largest = val.mv_size / sizeof(size_t);
+	mdb_cursor_close(cur);
+	store_read_end(t);
+	return largest;
+}
+
+static bool retired_is_left(struct store *s)
+{
+	bool left = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < STORE_GENERATIONS_MAX; i++)
+		left |= s->gens[i].number != 0 && s->gens[i].retired;
+	pthread_mutex_unlock(&s->lock);
+	return left;
+}
+
+static void a_replaced_set_is_dropped_in_small_steps(void **state)
+{
+	struct store_fix *f = *state;
+	struct bulk_counts counts;
+
+	load_range(f, 0, 20000, &counts);
+	load_range(f, 10, 20010, &counts);
+	assert_true(retired_is_left(f->store));
+	/* The writer drops at once what it finds at its start. */
+	store_close(f->store);
+	store_fix_open(f);
+	for (int i = 0; i < 3000 && retired_is_left(f->store); i++)
+		usleep(10000);
+	assert_false(retired_is_left(f->store));
+	assert_in_range(largest_free_record(f->store), 1, 2000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -495,6 +543,7 @@ int main(void)
 		TEST(refused_and_aborted_loads_leave_what_there_was),
 		TEST(readers_keep_the_set_they_began_with),
 		TEST(sets_of_many_runs_are_loaded_in_order),
+		TEST(a_replaced_set_is_dropped_in_small_steps),
 		TEST(a_cleanup_forgets_an_import_that_was_under_way),
 		TEST(diff_names_what_differs_and_changes_nothing),
 	};
