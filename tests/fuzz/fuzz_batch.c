@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static int run(const uint8_t *data, size_t n, size_t piece, size_t *ret_changes)
 {
-	struct batch *b = batch_new();
+	struct batch *b = batch_new("/tmp");
 	struct err e = { 0 };
 	int r = b ? 0 : -1;
 

@@ -35,8 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check(memcmp(first.data, second.data, first.len) == 0);
 		r = pin_json_line(&p, &line);
 		check(r == 0 || r == -ERANGE);
-		/* Types of a newer peer have no text of their own. */
-		if (r == 0 && line.len <= PIN_BYTES_MAX && p.type <= PIN_TYPE_SHARD) {
+		/* Types of a newer peer have no text of their own, nor do addresses that are not
+		 * UTF-8. */
+		if (r == 0 && line.len <= PIN_BYTES_MAX && p.type <= PIN_TYPE_SHARD &&
+		    !memmem(line.data, line.len, "\\ufffd", 6)) {
 			check(pin_json_decode_canonical((char *)line.data, line.len, &again));
 			check(pin_equal_but_time(&p, &again) && p.timestamp == again.timestamp);
 		}
