@@ -514,7 +514,8 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	set_caching(fi, h);
 	e.ino = en.st.st_ino;
 	e.attr = en.st;
-	/* Spares a question before the first WRITE; the name itself is looked up again each time. */
+	/* Spares a question before the first WRITE; the name itself is looked up again each time.
+	 */
 	e.attr_timeout = 1.0;
 	if (r < 0) {
 		handle_close(h);
