@@ -62,6 +62,22 @@ static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
 	return r < 0 ? r : 1;
 }
 
+/* What is accepted must be possible to show and to restore: escapes can make a document longer than
+ * what was written. */
+static int check_size(const struct pin *p, struct err *e)
+{
+	struct buf line = BUF_INIT(0);
+	int r = pin_json_line(p, &line);
+	size_t n = line.len;
+
+	buf_deinit(&line);
+	if (r < 0)
+		return r;
+	if (pin_json_document_len(p, n) > PIN_BYTES_MAX)
+		return err_set(e, -EFBIG, "the pin's document would be over 1 MiB, as it is shown");
+	return 0;
+}
+
 static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 		      const struct cluster_item *item, struct pin *stored,
 		      struct consensus_change *ch, struct err *e)
@@ -73,7 +89,9 @@ static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 	pin_init(&next);
 	r = pinning_decide(t, opt->config, &opt->self, item, stored, &next, e);
 	if (r == 1) {
-		r = pin_pb_encode(&next, &ch->value);
+		r = check_size(&next, e);
+		if (r == 0)
+			r = pin_pb_encode(&next, &ch->value);
 		if (r == 0)
 			r = note_change(rq, &next.cid, cid_defined(&stored->cid) ? stored : NULL,
 					&next);

@@ -161,6 +161,12 @@ key() {
 	[ ! -e "$pin" ]
 }
 
+@test "a name whose escapes pass 1 MiB is: File too large, since no dump could bring it back" {
+	printf '{"name":"%s"}' "$(head -c 200000 /dev/zero | tr '\0' '<')" >"$BATS_TEST_TMPDIR/escapes"
+	refused "File too large" cp "$BATS_TEST_TMPDIR/escapes" "$pin"
+	[ ! -e "$pin" ]
+}
+
 @test "a recursive pin does not become a direct one: Device or resource busy" {
 	touch "$pin"
 	refused "Device or resource busy" write '{"mode":"direct"}'
