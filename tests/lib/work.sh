@@ -6,6 +6,7 @@ child=
 
 work_begin() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/pinfs-test.XXXXXX")
+	chmod 711 "$work" # journeys look at mounts below it as other users
 	export TMPDIR=$work
 	trap work_end EXIT
 	trap 'exit 130' INT
