@@ -154,7 +154,8 @@ static int find_groups(struct fs *fs, const struct fs_config *cfg, struct err *e
 
 /* ---- the session ---- */
 
-static void fuse_says(enum fuse_log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void fuse_says(enum fuse_log_level level,
+							    const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t n;
@@ -169,33 +170,33 @@ static void fuse_says(enum fuse_log_level level, const char *fmt, va_list ap)
 		log_dbg("%s", line);
 }
 
-static int add_arg(struct fuse_args *args, const char *fmt, const char *value)
+static int add_arg(struct fuse_args *args, const char *flag, const char *value)
 {
 	char text[1024];
 
-	if (snprintf(text, sizeof(text), fmt, value) >= (int)sizeof(text))
+	if (snprintf(text, sizeof(text), "%s%s", flag, value) >= (int)sizeof(text))
 		return -EINVAL;
 	return fuse_opt_add_arg(args, text) < 0 ? -ENOMEM : 0;
 }
 
 static int session_args(const struct fs_options *opt, struct fuse_args *args)
 {
-	int r = add_arg(args, "%s", "pinfs");
+	int r = add_arg(args, "", "pinfs");
 
 	if (r == 0)
-		r = add_arg(args, "-ofsname=pinfs:%s", opt->peername);
+		r = add_arg(args, "-ofsname=pinfs:", opt->peername);
 	if (r == 0)
-		r = add_arg(args, "-o%s",
+		r = add_arg(args, "-o",
 			    "subtype=pinfs,default_permissions,nosuid,nodev,noexec,"
 			    "noatime");
 	for (size_t i = 0; r == 0 && i < opt->config->mount_options.n; i++)
-		r = add_arg(args, "-o%s", opt->config->mount_options.v[i]);
+		r = add_arg(args, "-o", opt->config->mount_options.v[i]);
 	if (r == 0 && opt->fuse_options && *opt->fuse_options)
-		r = add_arg(args, "-o%s", opt->fuse_options);
+		r = add_arg(args, "-o", opt->fuse_options);
 	if (r == 0 && opt->read_only)
-		r = add_arg(args, "-o%s", "ro");
+		r = add_arg(args, "-o", "ro");
 	if (r == 0 && opt->debug)
-		r = add_arg(args, "%s", "-d");
+		r = add_arg(args, "", "-d");
 	return r;
 }
 
@@ -232,10 +233,10 @@ int fs_check_options(const char *options, struct err *e)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
-	int r = add_arg(&args, "%s", "pinfs");
+	int r = add_arg(&args, "", "pinfs");
 
 	if (r == 0 && options && *options)
-		r = add_arg(&args, "-o%s", options);
+		r = add_arg(&args, "-o", options);
 	fuse_set_log_func(fuse_says);
 	if (r == 0)
 		se = fuse_session_new(&args, &fs_lowlevel_ops, sizeof(fs_lowlevel_ops), NULL);

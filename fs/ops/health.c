@@ -23,10 +23,10 @@ TEXT_OPS(ready, CLASS_READ_ONLY);
 /* ---- problems ---- */
 
 /* Words from elsewhere on one line. */
-static int add_line(struct buf *out, const char *fmt, const char *words)
+static int add_line(struct buf *out, const char *before, const char *words)
 {
 	size_t from = out->len;
-	int r = buf_printf(out, fmt, words);
+	int r = buf_printf(out, "%s%s", before, words);
 
 	for (size_t i = from; r == 0 && i < out->len; i++)
 		if (out->data[i] < ' ')
@@ -43,7 +43,7 @@ static int kubo_problems(struct fs *fs, struct buf *out)
 		return 0;
 	if (!k.up) {
 		snprintf(line, sizeof(line), "%s (since %s)", k.error, view_time(k.since_ns).s);
-		return add_line(out, "Kubo does not answer, pins stay queued: %s", line);
+		return add_line(out, "Kubo does not answer, pins stay queued: ", line);
 	}
 	if (k.repo_ns && k.repo.storage_max > 0 && k.repo.repo_size >= k.repo.storage_max)
 		return buf_printf(

@@ -67,7 +67,7 @@ static void a_line_is_a_pin_or_an_unpin(void **state)
 
 static void blank_lines_and_comments_are_passed_over(void **state)
 {
-	static const char *const lines[] = { "", " ", "\t\r", "# +" A, "  #", "#" };
+	static const char *const lines[] = { "", " ", "\t\r", ("# +" A), "  #", "#" };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		struct cluster_item item;
