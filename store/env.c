@@ -39,60 +39,6 @@ static const struct {
 	[TABLE_GONE] = { "gone", MDB_INTEGERKEY },
 };
 
-int lmdb_errno(int code)
-{
-	switch (code) {
-	case 0:
-		return 0;
-	case MDB_NOTFOUND:
-		return -ENOENT;
-	case MDB_KEYEXIST:
-		return -EEXIST;
-	case MDB_MAP_FULL:
-	case MDB_TXN_FULL:
-		return -ENOSPC;
-	case MDB_READERS_FULL:
-	case MDB_DBS_FULL:
-		return -EMFILE;
-	case MDB_PANIC: /* a meta page could not be written: nothing works until a new start */
-		return -EIO;
-	case MDB_CORRUPTED:
-	case MDB_PAGE_NOTFOUND:
-	case MDB_VERSION_MISMATCH:
-	case MDB_INVALID:
-	case MDB_INCOMPATIBLE:
-		return -EBADMSG;
-	case MDB_BAD_VALSIZE:
-	case MDB_BAD_TXN:
-	case MDB_BAD_DBI:
-	case MDB_BAD_RSLOT:
-		return -EPROTO;
-	default:
-		return code > 0 ? -code : -EPROTO;
-	}
-}
-
-int table_del(struct store_txn *t, enum table tb, MDB_val key)
-{
-	int r = lmdb_errno(mdb_del(t->txn, t->gen->dbi[tb], &key, NULL));
-
-	return r == -ENOENT ? 0 : r;
-}
-
-int meta_get(const struct store_txn *t, const char *name, MDB_val *ret)
-{
-	MDB_val key = val_of(name, strlen(name));
-
-	return lmdb_errno(mdb_get(t->txn, t->store->meta, &key, ret));
-}
-
-int meta_put(struct store_txn *t, const char *name, const void *p, size_t n)
-{
-	MDB_val key = val_of(name, strlen(name)), val = val_of(p, n);
-
-	return lmdb_errno(mdb_put(t->txn, t->store->meta, &key, &val, 0));
-}
-
 int store_info_load(struct store_txn *t)
 {
 	MDB_val val;

@@ -72,7 +72,7 @@ struct store {
 	struct mbox *loop;
 };
 
-/* LMDB's positive errno and own negative codes -> -errno. The only reader of them. */
+/* table.c: LMDB's positive errno and own negative codes -> -errno. The only reader of them. */
 int lmdb_errno(int code);
 
 static inline MDB_val val_of(const void *p, size_t n)
@@ -127,6 +127,8 @@ static inline int table_put(struct store_txn *t, enum table tb, MDB_val key, MDB
 
 /* 0 also when it was not there. */
 int table_del(struct store_txn *t, enum table tb, MDB_val key);
+int meta_get(const struct store_txn *t, const char *name, MDB_val *ret);
+int meta_put(struct store_txn *t, const char *name, const void *p, size_t n);
 
 /* env.c: generations. */
 int generation_open(struct store *s, MDB_txn *txn, uint64_t number, bool create,
@@ -142,8 +144,6 @@ bool generation_sweep(struct store *s);
 void generation_make_room(struct store *s);
 /* Above every number in use, those to be dropped included. */
 uint64_t generation_next_number(struct store *s);
-int meta_get(const struct store_txn *t, const char *name, MDB_val *ret);
-int meta_put(struct store_txn *t, const char *name, const void *p, size_t n);
 int store_info_load(struct store_txn *t);
 
 /* writer.c */
