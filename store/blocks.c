@@ -191,18 +191,13 @@ int heads_next(const struct store_txn *t, uint64_t *after, uint64_t *ret_height)
 {
 	uint64_t from = *after + 1;
 	MDB_val key = val_u64(&from), val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_HEADS], &cur));
+	int r = table_next(t, t->gen->dbi[TABLE_HEADS], 0, &key, &val);
 
 	if (r < 0)
 		return r;
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0) {
-		*after = get_u64(&key);
-		*ret_height = get_u64(&val);
-	}
-	mdb_cursor_close(cur);
-	return r;
+	*after = get_u64(&key);
+	*ret_height = get_u64(&val);
+	return 0;
 }
 
 int heads_has(const struct store_txn *t, uint64_t number)
@@ -252,15 +247,10 @@ int wanted_next(const struct store_txn *t, uint64_t *after)
 {
 	uint64_t from = *after + 1;
 	MDB_val key = val_u64(&from), val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_WANTED], &cur));
+	int r = table_next(t, t->gen->dbi[TABLE_WANTED], 0, &key, &val);
 
-	if (r < 0)
-		return r;
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
 	if (r == 0)
 		*after = get_u64(&key);
-	mdb_cursor_close(cur);
 	return r;
 }
 
@@ -299,20 +289,13 @@ static int element_next(const struct store_txn *t, uint64_t kid, enum element_ki
 			uint64_t *after)
 {
 	uint8_t k[ELEMENT_KEY];
-	MDB_val key, val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_ELEMENTS], &cur));
+	MDB_val key = val_of(k, sizeof(k)), val;
+	int r;
 
-	if (r < 0)
-		return r;
 	element_key(k, kid, kind, *after + 1);
-	key = val_of(k, sizeof(k));
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0 && (key.mv_size != ELEMENT_KEY || memcmp(key.mv_data, k, 9) != 0))
-		r = -ENOENT;
+	r = table_next(t, t->gen->dbi[TABLE_ELEMENTS], ELEMENT_KEY - 8, &key, &val);
 	if (r == 0)
 		*after = get_be64((const uint8_t *)key.mv_data + 9);
-	mdb_cursor_close(cur);
 	return r;
 }
 
@@ -333,19 +316,14 @@ int pending_next(const struct store_txn *t, uint64_t after, uint64_t *ret_seq, c
 {
 	uint64_t from = after + 1;
 	MDB_val key = val_u64(&from), val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_PENDING], &cur));
+	int r = table_next(t, t->gen->dbi[TABLE_PENDING], 0, &key, &val);
 
 	if (r < 0)
 		return r;
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0) {
-		*ret_seq = get_u64(&key);
-		*ret = val.mv_data;
-		*ret_len = val.mv_size;
-	}
-	mdb_cursor_close(cur);
-	return r;
+	*ret_seq = get_u64(&key);
+	*ret = val.mv_data;
+	*ret_len = val.mv_size;
+	return 0;
 }
 
 int pending_add(struct store_txn *t, const void *p, size_t n)

@@ -6,26 +6,19 @@
 int due_next(const struct store_txn *t, int64_t *second, enum due_kind *kind, uint64_t *serial)
 {
 	uint8_t k[DUE_KEY];
-	MDB_val key, val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_DUE], &cur));
+	MDB_val key = val_of(k, sizeof(k)), val;
+	const uint8_t *p;
+	int r;
 
+	due_key(k, *second, *kind, *serial + 1);
+	r = table_next(t, t->gen->dbi[TABLE_DUE], 0, &key, &val);
 	if (r < 0)
 		return r;
-	due_key(k, *second, *kind, *serial + 1);
-	key = val_of(k, sizeof(k));
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0 && key.mv_size != DUE_KEY)
-		r = -EBADMSG;
-	if (r == 0) {
-		const uint8_t *p = key.mv_data;
-
-		*second = (int64_t)get_be64(p);
-		*kind = (enum due_kind)p[8];
-		*serial = get_be64(p + 9);
-	}
-	mdb_cursor_close(cur);
-	return r;
+	p = key.mv_data;
+	*second = (int64_t)get_be64(p);
+	*kind = (enum due_kind)p[8];
+	*serial = get_be64(p + 9);
+	return 0;
 }
 
 int due_put(struct store_txn *t, int64_t second, enum due_kind kind, uint64_t serial)

@@ -127,6 +127,11 @@ static inline int table_put(struct store_txn *t, enum table tb, MDB_val key, MDB
 
 /* 0 also when it was not there. */
 int table_del(struct store_txn *t, enum table tb, MDB_val key);
+/* The first row at @key or after it: its key and value, which live as long as the transaction, and
+ * in a write transaction until its next change. All keys of the table have the length of @key.
+ * -ENOENT: no such row, or its key has not the first @prefix bytes of @key; -EBADMSG: it is of
+ * another length. */
+int table_next(const struct store_txn *t, MDB_dbi dbi, size_t prefix, MDB_val *key, MDB_val *ret);
 int meta_get(const struct store_txn *t, const char *name, MDB_val *ret);
 int meta_put(struct store_txn *t, const char *name, const void *p, size_t n);
 

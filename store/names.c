@@ -23,18 +23,12 @@ int names_next(const struct store_txn *t, uint64_t after, uint64_t *ret_number, 
 {
 	uint64_t from = after + 1;
 	MDB_val key = val_u64(&from), val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_NAME_IDS], &cur));
+	int r = table_next(t, t->gen->dbi[TABLE_NAME_IDS], 0, &key, &val);
 
 	if (r < 0)
 		return r;
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0) {
-		*ret_number = get_u64(&key);
-		r = name_parse(&val, ret, ret_len, ret_count);
-	}
-	mdb_cursor_close(cur);
-	return r;
+	*ret_number = get_u64(&key);
+	return name_parse(&val, ret, ret_len, ret_count);
 }
 
 int names_find(const struct store_txn *t, const char *folder, size_t n, uint64_t *ret_number)
@@ -62,20 +56,13 @@ int names_get(const struct store_txn *t, uint64_t number, const char **ret, size
 int names_next_pin(const struct store_txn *t, uint64_t number, uint64_t after, uint64_t *ret_serial)
 {
 	uint8_t k[NAME_PIN_KEY];
-	MDB_val key, val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_NAME_PINS], &cur));
+	MDB_val key = val_of(k, sizeof(k)), val;
+	int r;
 
-	if (r < 0)
-		return r;
 	name_pin_key(k, number, after + 1);
-	key = val_of(k, sizeof(k));
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0 && (key.mv_size != NAME_PIN_KEY || get_be64(key.mv_data) != number))
-		r = -ENOENT;
+	r = table_next(t, t->gen->dbi[TABLE_NAME_PINS], NAME_PIN_KEY - 8, &key, &val);
 	if (r == 0)
 		*ret_serial = get_be64((const uint8_t *)key.mv_data + 8);
-	mdb_cursor_close(cur);
 	return r;
 }
 

@@ -40,23 +40,16 @@ int status_get(const struct store_txn *t, uint64_t serial, struct status_row *re
 int status_next(const struct store_txn *t, enum status status, struct status_place *place)
 {
 	uint8_t k[BY_STATUS_KEY];
-	MDB_val key, val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->gen->dbi[TABLE_BY_STATUS], &cur));
+	MDB_val key = val_of(k, sizeof(k)), val;
+	int r;
 
+	by_status_key(k, status, place->rank, place->serial + 1);
+	r = table_next(t, t->gen->dbi[TABLE_BY_STATUS], 1, &key, &val);
 	if (r < 0)
 		return r;
-	by_status_key(k, status, place->rank, place->serial + 1);
-	key = val_of(k, sizeof(k));
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0 && (key.mv_size != BY_STATUS_KEY || *(const uint8_t *)key.mv_data != status))
-		r = -ENOENT;
-	if (r == 0) {
-		place->rank = ((const uint8_t *)key.mv_data)[1];
-		place->serial = get_be64((const uint8_t *)key.mv_data + 2);
-	}
-	mdb_cursor_close(cur);
-	return r;
+	place->rank = ((const uint8_t *)key.mv_data)[1];
+	place->serial = get_be64((const uint8_t *)key.mv_data + 2);
+	return 0;
 }
 
 /* Takes the index entries of the present state away. */

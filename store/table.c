@@ -44,6 +44,23 @@ int table_del(struct store_txn *t, enum table tb, MDB_val key)
 	return r == -ENOENT ? 0 : r;
 }
 
+int table_next(const struct store_txn *t, MDB_dbi dbi, size_t prefix, MDB_val *key, MDB_val *ret)
+{
+	const MDB_val from = *key;
+	MDB_cursor *cur;
+	int r = lmdb_errno(mdb_cursor_open(t->txn, dbi, &cur));
+
+	if (r < 0)
+		return r;
+	r = lmdb_errno(mdb_cursor_get(cur, key, ret, MDB_SET_RANGE));
+	mdb_cursor_close(cur);
+	if (r < 0)
+		return r;
+	if (key->mv_size != from.mv_size)
+		return -EBADMSG;
+	return memcmp(key->mv_data, from.mv_data, prefix) == 0 ? 0 : -ENOENT;
+}
+
 int meta_get(const struct store_txn *t, const char *name, MDB_val *ret)
 {
 	MDB_val key = val_of(name, strlen(name));

@@ -35,16 +35,9 @@ int unpin_next(const struct store_txn *t, uint64_t after, struct unpin_row *ret)
 {
 	uint64_t from = after + 1;
 	MDB_val key = val_u64(&from), val;
-	MDB_cursor *cur;
-	int r = lmdb_errno(mdb_cursor_open(t->txn, t->store->unpins, &cur));
+	int r = table_next(t, t->store->unpins, 0, &key, &val);
 
-	if (r < 0)
-		return r;
-	r = lmdb_errno(mdb_cursor_get(cur, &key, &val, MDB_SET_RANGE));
-	if (r == 0)
-		r = unpin_parse(get_u64(&key), &val, ret);
-	mdb_cursor_close(cur);
-	return r;
+	return r < 0 ? r : unpin_parse(get_u64(&key), &val, ret);
 }
 
 static int unpin_write(struct store_txn *t, uint64_t sequence, const struct unpin_head *h,
