@@ -239,13 +239,12 @@ static void expire_done(struct cluster_request *rq, int status)
 static size_t collect_expired(const struct store_txn *t, struct cluster_item *items, size_t max)
 {
 	int64_t second = 0, now = clock_now_s();
-	enum due_kind kind = DUE_EXPIRY;
 	uint64_t serial = 0;
 	struct pin_row row;
 	size_t n = 0;
 
-	while (n < max && due_next(t, &second, &kind, &serial) == 0 && second <= now) {
-		if (kind != DUE_EXPIRY || pinset_row(t, serial, &row) < 0)
+	while (n < max && due_next(t, DUE_EXPIRY, &second, &serial) == 0 && second <= now) {
+		if (pinset_row(t, serial, &row) < 0)
 			continue;
 		items[n].unpin = true;
 		if (cid_from_bytes(row.cid, row.cid_len, &items[n].pin.cid, NULL) == 0)

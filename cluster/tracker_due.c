@@ -5,8 +5,6 @@
 
 #include "util/clock.h"
 
-#define DUE_SCAN_MAX 10000 /* entries looked at by one batch, most of them of pins that expired */
-
 int64_t tracker_retry_delay_s(const struct tracker *t, uint32_t attempts)
 {
 	int64_t max = t->opt.pin_recover_interval_ms / 1000, s = TRACKER_RETRY_MIN_S;
@@ -47,17 +45,14 @@ static int requeue_due(struct store_txn *t, struct store_batch *b)
 {
 	const struct tracker *tr = container_of(b, struct tracker, due);
 	int64_t second = 0, now = clock_now_s();
-	enum due_kind kind = DUE_EXPIRY;
 	uint64_t serial = 0;
 	int n = 0;
 
-	for (int i = 0; i < DUE_SCAN_MAX && n < TRACKER_PAGE; i++) {
-		int r = due_next(t, &second, &kind, &serial);
+	while (n < TRACKER_PAGE) {
+		int r = due_next(t, DUE_RETRY, &second, &serial);
 
 		if (r == -ENOENT || (r == 0 && second > now))
 			break;
-		if (r == 0 && kind != DUE_RETRY)
-			continue;
 		if (r == 0)
 			r = tracker_requeue(t, tr, serial, false);
 		if (r < 0 && r != -ENOENT)

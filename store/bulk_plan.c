@@ -74,7 +74,7 @@ static int plan_row(struct planner *pl, const struct bulk_step *st)
 	if (r == 0 && v.rec.head.expire_at != PIN_TIME_UNSET) {
 		uint8_t k[DUE_KEY];
 
-		due_key(k, v.rec.head.expire_at, DUE_EXPIRY, serial);
+		due_key(k, DUE_EXPIRY, v.rec.head.expire_at, serial);
 		r = sorter_add(&p->due, k, sizeof(k), serial);
 	}
 	p->counts.pins++;

@@ -9,7 +9,7 @@
 
 #include "store/store.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA 2
 #define STORE_GENERATIONS_MAX 8 /* current, staged, and those that a reader still holds */
 #define STORE_IDLE_READS 16     /* read transactions kept for reuse */
 /* A transaction dirties no more than about this much: LMDB keeps dirty pages as heap for life. */
@@ -29,7 +29,7 @@ enum table {
 	TABLE_NAME_PINS, /* name number, serial -> nothing */
 	TABLE_STATUS,    /* serial -> struct status_head, error text */
 	TABLE_BY_STATUS, /* status, rank, serial -> nothing */
-	TABLE_DUE,       /* second, kind, serial -> nothing */
+	TABLE_DUE,       /* kind, second, serial -> nothing */
 	TABLE_PENDING,   /* sequence -> operation that waits for its delta */
 	TABLE_GONE, /* number -> CID that an import removed; on its way to the list of unpins */
 	TABLE_NR

@@ -299,7 +299,7 @@ static int row_unindex(struct store_txn *t, uint64_t serial)
 	info->export_bytes -= h.line_len;
 	r = names_remove(t, h.name, serial);
 	if (r == 0 && h.expire_at != PIN_TIME_UNSET)
-		r = due_del(t, h.expire_at, DUE_EXPIRY, serial);
+		r = due_del(t, DUE_EXPIRY, h.expire_at, serial);
 	return r;
 }
 
@@ -322,7 +322,7 @@ static int row_index(struct store_txn *t, uint64_t serial, const struct pin *pin
 	info->pins++;
 	info->export_bytes += h->line_len;
 	if (r == 0 && h->expire_at != PIN_TIME_UNSET)
-		r = due_put(t, h->expire_at, DUE_EXPIRY, serial);
+		r = due_put(t, DUE_EXPIRY, h->expire_at, serial);
 	return r < 0 ? r : status_put(t, serial, &status);
 }
 

@@ -75,8 +75,10 @@ enum due_kind {
 	DUE_EXPIRY,
 	DUE_RETRY
 };
-/* The next entry in order of time, strictly after (@second, @kind, @serial). */
-int due_next(const struct store_txn *t, int64_t *second, enum due_kind *kind, uint64_t *serial);
+/* The next entry of a kind in order of time, strictly after (@second, @serial). -ENOENT at the end.
+ * Nobody passes over entries of another kind: those may be many that nobody takes (a follower
+ * leaves expired pins to others). */
+int due_next(const struct store_txn *t, enum due_kind kind, int64_t *second, uint64_t *serial);
 
 /* ---- changes; write transactions only ---- */
 
@@ -98,5 +100,5 @@ int pinset_set(struct store_txn *t, const struct sortkey *key, struct key_row *k
 	       uint32_t flags, uint8_t rank);
 /* Takes the value away, if there is one, and queues the CID to be unpinned. */
 int pinset_unset(struct store_txn *t, const struct sortkey *key, struct key_row *key_row);
-int due_put(struct store_txn *t, int64_t second, enum due_kind kind, uint64_t serial);
-int due_del(struct store_txn *t, int64_t second, enum due_kind kind, uint64_t serial);
+int due_put(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial);
+int due_del(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial);

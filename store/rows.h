@@ -41,7 +41,7 @@ enum element_kind {
 
 #define NAME_PIN_KEY 16  /* name number, serial */
 #define BY_STATUS_KEY 10 /* status, rank, serial */
-#define DUE_KEY 17       /* second, kind, serial */
+#define DUE_KEY 17       /* kind, second, serial */
 #define ELEMENT_KEY 17   /* kid, kind, block number */
 
 static inline void name_pin_key(uint8_t out[NAME_PIN_KEY], uint64_t name, uint64_t serial)
@@ -58,11 +58,11 @@ static inline void by_status_key(uint8_t out[BY_STATUS_KEY], enum status status,
 	put_be64(out + 2, serial);
 }
 
-static inline void due_key(uint8_t out[DUE_KEY], int64_t second, enum due_kind kind,
+static inline void due_key(uint8_t out[DUE_KEY], enum due_kind kind, int64_t second,
 			   uint64_t serial)
 {
-	put_be64(out, second < 0 ? 0 : (uint64_t)second);
-	out[8] = (uint8_t)kind;
+	out[0] = (uint8_t)kind;
+	put_be64(out + 1, second < 0 ? 0 : (uint64_t)second);
 	put_be64(out + 9, serial);
 }
 

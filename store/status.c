@@ -65,7 +65,7 @@ static int unindex(struct store_txn *t, uint64_t serial)
 	by_status_key(k, (enum status)h.status, h.rank, serial);
 	r = table_del(t, TABLE_BY_STATUS, val_of(k, sizeof(k)));
 	if (r == 0 && h.retry_s)
-		r = due_del(t, h.retry_s, DUE_RETRY, serial);
+		r = due_del(t, DUE_RETRY, h.retry_s, serial);
 	store_info_edit(t)->by_status[h.status]--;
 	return r;
 }
@@ -92,7 +92,7 @@ int status_put(struct store_txn *t, uint64_t serial, const struct status_row *ro
 	if (r == 0)
 		r = table_put(t, TABLE_BY_STATUS, val_of(k, sizeof(k)), val_of("", 0), 0);
 	if (r == 0 && row->retry_s)
-		r = due_put(t, row->retry_s, DUE_RETRY, serial);
+		r = due_put(t, DUE_RETRY, row->retry_s, serial);
 	store_info_edit(t)->by_status[row->status]++;
 	return r;
 }

@@ -389,7 +389,6 @@ static void check_names(const struct store_txn *t, const struct count *c)
 
 static void check_lists(const struct store_txn *t, const struct count *c)
 {
-	enum due_kind kind = DUE_EXPIRY;
 	uint64_t serial = 0, due = 0, seq = 0, pending = 0;
 	int64_t second = 0;
 	const void *p;
@@ -404,8 +403,8 @@ static void check_lists(const struct store_txn *t, const struct count *c)
 		assert_int_equal(c->by_status[i], listed);
 		assert_int_equal(c->by_status[i], store_info(t)->by_status[i]);
 	}
-	while (due_next(t, &second, &kind, &serial) == 0)
-		due += kind == DUE_EXPIRY;
+	while (due_next(t, DUE_EXPIRY, &second, &serial) == 0)
+		due++;
 	assert_int_equal(c->expiring, due);
 	while (pending_next(t, seq, &seq, &p, &n) == 0)
 		pending++;

@@ -87,7 +87,7 @@ static inline void store_check_pin(const struct store_txn *t, const MDB_val *key
 	assert_int_equal(store_check_name(t, &p), h.name);
 	name_pin_key(name, h.name, serial);
 	assert_true(store_check_has(t, TABLE_NAME_PINS, name, sizeof(name)));
-	due_key(due, h.expire_at, DUE_EXPIRY, serial);
+	due_key(due, DUE_EXPIRY, h.expire_at, serial);
 	assert_int_equal(p.expire_at != PIN_TIME_UNSET,
 			 store_check_has(t, TABLE_DUE, due, sizeof(due)));
 	assert_int_equal(0, status_get(t, serial, &status));
@@ -127,7 +127,7 @@ static inline void store_check_status(const struct store_txn *t, const MDB_val *
 	assert_int_equal(0, pinset_row(t, serial, &pin));
 	by_status_key(by, row.status, row.rank, serial);
 	assert_true(store_check_has(t, TABLE_BY_STATUS, by, sizeof(by)));
-	due_key(due, row.retry_s, DUE_RETRY, serial);
+	due_key(due, DUE_RETRY, row.retry_s, serial);
 	assert_int_equal(row.retry_s != 0, store_check_has(t, TABLE_DUE, due, sizeof(due)));
 	sums->by_status[row.status]++;
 	sums->retries += row.retry_s != 0;

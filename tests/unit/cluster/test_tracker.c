@@ -162,6 +162,29 @@ static void a_failed_pin_is_tried_again_at_growing_distances(void **state)
 	assert_int_equal(3, f->changed[STATUS_PIN_ERROR]);
 }
 
+/* A follower leaves them to others. */
+static void expired_pins_that_nobody_takes_do_not_delay_retries(void **state)
+{
+	struct fix *f = *state;
+	struct store_txn *t = store_fix_write(&f->s);
+	uint64_t serial;
+
+	for (uint64_t i = 0; i < 20000; i++)
+		assert_int_equal(0, due_put(t, DUE_EXPIRY, 1000 + (int64_t)i, 1000000 + i));
+	assert_int_equal(0, store_commit(t));
+	fix_start(f);
+	fix_settle(f, 0);
+	kubo_fake_fail(f->kubo, KUBO_FAKE_ADD, -EREMOTEIO, "no");
+	fix_pin(f, 1);
+	serial = fix_put(f);
+	fix_settle(f, 0);
+	assert_int_equal(STATUS_PIN_ERROR, fix_status(f, serial).status);
+	kubo_fake_fail(f->kubo, KUBO_FAKE_ADD, 0, NULL);
+	fix_pass(f, TRACKER_RETRY_MIN_S);
+	fix_settle(f, 0);
+	assert_int_equal(STATUS_PINNED, fix_status(f, serial).status);
+}
+
 static void without_kubo_pins_stay_queued_and_go_on_when_it_is_back(void **state)
 {
 	struct fix *f = *state;
@@ -575,6 +598,7 @@ int main(void)
 		T(pins_of_others_and_meta_pins_make_no_call),
 		T(a_pin_that_moves_to_others_is_unpinned_here),
 		T(a_failed_pin_is_tried_again_at_growing_distances),
+		T(expired_pins_that_nobody_takes_do_not_delay_retries),
 		T(without_kubo_pins_stay_queued_and_go_on_when_it_is_back),
 		T(kubo_that_goes_during_a_pin_is_noticed_at_once),
 		T(an_unpin_waits_for_its_time),

@@ -94,12 +94,11 @@ static void check_rows(const struct store_txn *t, const struct model *m)
 static unsigned count_due(const struct store_txn *t)
 {
 	int64_t second = 0;
-	enum due_kind kind = DUE_EXPIRY;
 	uint64_t serial = 0;
 	unsigned n = 0;
 
-	while (due_next(t, &second, &kind, &serial) == 0)
-		n += kind == DUE_EXPIRY;
+	while (due_next(t, DUE_EXPIRY, &second, &serial) == 0)
+		n++;
 	return n;
 }
 

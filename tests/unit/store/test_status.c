@@ -62,7 +62,6 @@ static void a_changed_state_leaves_its_old_list_and_due_time(void **state)
 				  .error = "no route",
 				  .error_len = 8 };
 	struct status_place place = { 0 };
-	enum due_kind kind = DUE_EXPIRY;
 	struct status_row got;
 	int64_t second = 0;
 	uint64_t serial = 0;
@@ -73,16 +72,15 @@ static void a_changed_state_leaves_its_old_list_and_due_time(void **state)
 	assert_int_equal(5, got.since_ns);
 	assert_int_equal(8, got.error_len);
 	assert_memory_equal("no route", got.error, 8);
-	assert_int_equal(0, due_next(t, &second, &kind, &serial));
-	assert_true(second == 100 && kind == DUE_RETRY && serial == 1);
+	assert_int_equal(0, due_next(t, DUE_RETRY, &second, &serial));
+	assert_true(second == 100 && serial == 1);
 	assert_int_equal(1, store_info(t)->by_status[STATUS_PIN_ERROR]);
 
 	put(t, 1, STATUS_PINNED, 0);
 	assert_int_equal(-ENOENT, status_next(t, STATUS_PIN_ERROR, &place));
 	second = 0;
-	kind = DUE_EXPIRY;
 	serial = 0;
-	assert_int_equal(-ENOENT, due_next(t, &second, &kind, &serial));
+	assert_int_equal(-ENOENT, due_next(t, DUE_RETRY, &second, &serial));
 	assert_int_equal(0, store_info(t)->by_status[STATUS_PIN_ERROR]);
 	assert_int_equal(1, store_info(t)->by_status[STATUS_PINNED]);
 
@@ -90,6 +88,35 @@ static void a_changed_state_leaves_its_old_list_and_due_time(void **state)
 	assert_int_equal(-ENOENT, status_get(t, 1, &got));
 	assert_int_equal(0, store_info(t)->by_status[STATUS_PINNED]);
 	assert_int_equal(0, status_del(t, 1));
+	store_abort(t);
+}
+
+static void each_kind_of_due_time_has_a_list_in_order_of_time(void **state)
+{
+	static const struct {
+		int64_t second;
+		uint64_t serial;
+	} want[] = { { 5, 7 }, { 5, 9 }, { 300, 1 } };
+	struct store_txn *t = store_fix_write(*state);
+
+	for (int kind = DUE_RETRY; kind >= DUE_EXPIRY; kind--) {
+		assert_int_equal(0, due_put(t, (enum due_kind)kind, 300, 1));
+		assert_int_equal(0, due_put(t, (enum due_kind)kind, 5, 9));
+		assert_int_equal(0, due_put(t, (enum due_kind)kind, 5, 7));
+		assert_int_equal(0, due_put(t, (enum due_kind)kind, 4, 8));
+		assert_int_equal(0, due_del(t, (enum due_kind)kind, 4, 8));
+	}
+	for (int kind = DUE_EXPIRY; kind <= DUE_RETRY; kind++) {
+		int64_t second = 0;
+		uint64_t serial = 0;
+
+		for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+			assert_int_equal(0, due_next(t, (enum due_kind)kind, &second, &serial));
+			assert_int_equal(want[i].second, second);
+			assert_int_equal(want[i].serial, serial);
+		}
+		assert_int_equal(-ENOENT, due_next(t, (enum due_kind)kind, &second, &serial));
+	}
 	store_abort(t);
 }
 
@@ -145,6 +172,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_list_has_rank_0_first_and_then_the_order_of_serials, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_changed_state_leaves_its_old_list_and_due_time,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(each_kind_of_due_time_has_a_list_in_order_of_time,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(long_errors_are_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(unpins_keep_their_order_and_state, setup, teardown),
