@@ -178,13 +178,21 @@ static bool is_gone(struct tracker *t, uint64_t serial)
 	return gone;
 }
 
+const char *tracker_unpin_refusal(const struct tracker *t)
+{
+	return t->opt.kubo_config->unpin_disable
+		   ? "ipfs unpinning is disallowed by configuration on this peer"
+		   : NULL;
+}
+
 void tracker_pin_del(struct tracker *t, const struct cid *cid, uint64_t serial)
 {
 	struct op *op = tracker_op_of(t, false, serial);
+	const char *refusal = tracker_unpin_refusal(t);
 
 	if (op && op->started_ms)
 		op_cancel(op);
-	tracker_tell(t, cid, 0, STATUS_UNPIN_QUEUED, NULL);
+	tracker_tell(t, cid, 0, refusal ? STATUS_UNPIN_ERROR : STATUS_UNPIN_QUEUED, refusal);
 }
 
 void tracker_replaced(struct tracker *t)

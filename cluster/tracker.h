@@ -73,6 +73,10 @@ struct tracker_kubo {
 };
 void tracker_kubo(struct tracker *t, struct tracker_kubo *ret);
 
+/* Why this peer never unpins in Kubo (unpin_disable): the state of every unpin is unpin_error with
+ * this text. NULL: it does. Any thread. */
+const char *tracker_unpin_refusal(const struct tracker *t);
+
 /* True while a call to Kubo pins (or unpins) this: state pinning (or unpinning). Any thread. */
 bool tracker_pinning(struct tracker *t, uint64_t serial);
 bool tracker_unpinning(struct tracker *t, const struct cid *cid);

@@ -110,15 +110,7 @@ static void pin_add(struct op *op)
 
 static void pin_rm(struct op *op)
 {
-	int r;
-
-	if (op->t->opt.kubo_config->unpin_disable) {
-		end(op, STATUS_UNPIN_ERROR,
-		    "ipfs unpinning is disallowed by configuration on this peer");
-		return;
-	}
-	r = kubo_pin_rm(op->t->opt.kubo, &op->cid, on_unpinned, op, &op->call);
-	called(op, r);
+	called(op, kubo_pin_rm(op->t->opt.kubo, &op->cid, on_unpinned, op, &op->call));
 }
 
 static bool over(struct op *op)

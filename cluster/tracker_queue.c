@@ -199,7 +199,7 @@ void tracker_choose(struct tracker *t)
 	if (t->closing || is_full(t) || store_read(t->opt.store, &txn) < 0)
 		return; /* the next tick looks again */
 	choose_pins(t, txn, 0);
-	if (t->known.up)
+	if (t->known.up && !tracker_unpin_refusal(t))
 		choose_unpins(t, txn);
 	choose_pins(t, txn, 1);
 	store_read_end(txn);

@@ -2,7 +2,8 @@
  * A round: compares the whole pinset with Kubo, at start, when Kubo comes back, when the pinset was
  * replaced, at recover and every pin_recover_interval. Its steps, each in pages:
  *
- *   1. pins in error and failed unpins are queued again (when Kubo is there),
+ *   1. pins in error and failed unpins are queued again (when Kubo is there); where nothing is
+ *      ever unpinned, unpins of what was pinned again are forgotten,
  *   2. queued pins that want nothing of Kubo become remote or sharded,
  *   3. pin/ls of all recursive, then of all direct pins: queued pins among them become pinned, so
  *      that an import of what Kubo has makes no call per pin,
@@ -107,8 +108,28 @@ static int requeue_list(struct store_txn *t, struct round *r, enum status from)
 	return e == -ENOENT ? 0 : e < 0 ? e : 1;
 }
 
-static int requeue_unpins(struct store_txn *t, struct round *r)
+static int requeue_unpin(struct store_txn *t, struct unpin_row *row)
 {
+	if (row->attempts == 0 || row->due_ns <= clock_now_ns())
+		return 0;
+	row->due_ns = clock_now_ns();
+	return unpin_put(t, row);
+}
+
+/* Nobody else looks at the list where nothing is ever unpinned. */
+static int forget_unpin(struct store_txn *t, struct round *r, const struct unpin_row *row)
+{
+	struct pin_row pin;
+	int e = pinset_find(t, &row->cid, &pin);
+
+	if (e == 0 && tracker_want(&pin, &r->t->opt.self, &r->pin) == WANT_RECURSIVE)
+		e = unpin_del(t, row->sequence);
+	return e == -ENOENT ? 0 : e;
+}
+
+static int walk_unpins(struct store_txn *t, struct round *r)
+{
+	bool refused = tracker_unpin_refusal(r->t);
 	struct unpin_row row;
 
 	for (int i = 0; i < TRACKER_PAGE; i++) {
@@ -117,10 +138,7 @@ static int requeue_unpins(struct store_txn *t, struct round *r)
 		if (e < 0)
 			return e == -ENOENT ? 0 : e;
 		r->after = row.sequence;
-		if (row.attempts == 0 || row.due_ns <= clock_now_ns())
-			continue;
-		row.due_ns = clock_now_ns();
-		e = unpin_put(t, &row);
+		e = refused ? forget_unpin(t, r, &row) : requeue_unpin(t, &row);
 		if (e < 0)
 			return e;
 	}
@@ -200,7 +218,7 @@ static int run_step(struct store_txn *t, struct store_batch *b)
 	case STEP_MISSING:
 		return requeue_list(t, r, STATUS_UNEXPECTEDLY_UNPINNED);
 	case STEP_UNPINS:
-		return requeue_unpins(t, r);
+		return walk_unpins(t, r);
 	case STEP_CLASSIFY:
 		return walk(t, r, STATUS_PIN_QUEUED, classify_one);
 	case STEP_COMPARE:

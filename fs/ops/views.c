@@ -49,18 +49,19 @@ int view_of_pin(struct call *c, const struct pin_row *pin, struct view_row *ret)
 static void of_unpin(struct call *c, const struct unpin_row *row, struct view_row *ret)
 {
 	struct tracker *t = cluster_tracker(c->fs->cluster);
+	const char *refusal = t ? tracker_unpin_refusal(t) : NULL;
 
 	ret->serial = row->sequence;
 	ret->pinned = false;
 	cid_copy(&ret->cid, &row->cid);
-	ret->status = row->error[0] ? STATUS_UNPIN_ERROR : STATUS_UNPIN_QUEUED;
+	snprintf(ret->text, sizeof(ret->text), "%s", refusal ? refusal : row->error);
+	ret->error = ret->text;
+	ret->error_len = strlen(ret->text);
+	ret->status = ret->error_len > 0 ? STATUS_UNPIN_ERROR : STATUS_UNPIN_QUEUED;
 	if (t && tracker_unpinning(t, &row->cid))
 		ret->status = STATUS_UNPINNING;
-	memcpy(ret->text, row->error, sizeof(ret->text));
-	ret->error = ret->text;
-	ret->error_len = strnlen(ret->text, sizeof(ret->text));
 	ret->since_ns = row->since_ns;
-	ret->retry_s = row->error[0] ? row->due_ns / 1000000000 : 0;
+	ret->retry_s = row->error[0] && !refusal ? row->due_ns / 1000000000 : 0;
 	ret->attempts = row->attempts;
 	ret->priority = false;
 }

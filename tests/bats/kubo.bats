@@ -223,6 +223,24 @@ pinned() {
 	wait_for 20 fails kubo_pinned "$cid"
 }
 
+@test "unpin_disable leaves Kubo's pin until a start without it, and says so" {
+	kubo_add "$text"
+	touch "$pin"
+	pinned "$cid"
+	pinfs_stop "$M"
+	config_set "$C" '.ipfs_connector.ipfshttp.unpin_disable = true'
+	pinfs_start "$M" "$C"
+	rm "$pin"
+	wait_for 5 status_is "$cid" unpin_error
+	grep -F "$cid" "$M/status/errors" | grep -F "disallowed by configuration"
+	sleep 3 # longer than the tracker waits before it unpins
+	kubo_pinned "$cid"
+	pinfs_stop "$M"
+	config_set "$C" '.ipfs_connector.ipfshttp.unpin_disable = false'
+	pinfs_start "$M" "$C"
+	wait_for 20 fails kubo_pinned "$cid"
+}
+
 @test "the daemon killed between unpin and Kubo leaves no orphan" {
 	kubo_add "$text"
 	touch "$pin"

@@ -354,9 +354,11 @@ static void a_failed_unpin_stays_and_one_of_nothing_is_done(void **state)
 	assert_int_equal(KUBO_UNPINNED, fix_kind(f, 1));
 }
 
-static void a_forbidden_unpin_makes_no_call(void **state)
+static void a_forbidden_unpin_makes_no_call_and_is_not_looked_at(void **state)
 {
 	struct fix *f = *state;
+	struct store_txn *t;
+	struct unpin_row row;
 
 	f->kubo_config.unpin_disable = true;
 	fix_start(f);
@@ -368,8 +370,47 @@ static void a_forbidden_unpin_makes_no_call(void **state)
 	fix_pass(f, 2);
 	fix_settle(f, 0);
 	assert_int_equal(1, f->changed[STATUS_UNPIN_ERROR]);
+	assert_int_equal(0, f->changed[STATUS_UNPIN_QUEUED]);
 	assert_int_equal(0, kubo_fake_calls(f->kubo, KUBO_FAKE_RM));
-	assert_int_equal(1, fix_unpins(f));
+	assert_int_equal(0, f->t->unpin_after);
+	t = store_fix_read(&f->s);
+	assert_int_equal(0, unpin_next(t, 0, &row));
+	store_read_end(t);
+	assert_int_equal(0, row.attempts);
+}
+
+static void a_forbidden_unpin_is_made_up_for_once_it_is_allowed(void **state)
+{
+	struct fix *f = *state;
+
+	f->kubo_config.unpin_disable = true;
+	fix_start(f);
+	fix_settle(f, 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		fix_pin(f, i);
+		fix_put(f);
+	}
+	fix_settle(f, 0);
+	for (unsigned i = 1; i <= 3; i++)
+		fix_del(f, i);
+	fix_pin(f, 2);
+	fix_put(f);
+	fix_pin(f, 3)->max_depth = 0; /* the recursive pin is still to go */
+	fix_put(f);
+	tracker_recover_all(f->t);
+	fix_settle(f, 0);
+	assert_int_equal(2, fix_unpins(f));
+	fix_close(f);
+
+	f->kubo_config.unpin_disable = f->closed = false;
+	fix_start(f);
+	fix_settle(f, 0);
+	fix_pass(f, 2);
+	fix_settle(f, 0);
+	assert_int_equal(0, fix_unpins(f));
+	assert_int_equal(KUBO_UNPINNED, fix_kind(f, 1));
+	assert_int_equal(KUBO_RECURSIVE, fix_kind(f, 2));
+	assert_int_equal(KUBO_DIRECT, fix_kind(f, 3));
 }
 
 static void a_round_finds_what_kubo_lost_and_pins_it_again(void **state)
@@ -605,7 +646,8 @@ int main(void)
 		T(what_is_pinned_again_is_not_unpinned),
 		T(a_pin_made_direct_after_an_unpin_becomes_direct_in_kubo),
 		T(a_failed_unpin_stays_and_one_of_nothing_is_done),
-		T(a_forbidden_unpin_makes_no_call),
+		T(a_forbidden_unpin_makes_no_call_and_is_not_looked_at),
+		T(a_forbidden_unpin_is_made_up_for_once_it_is_allowed),
 		T(a_round_finds_what_kubo_lost_and_pins_it_again),
 		T(recover_compares_a_pinned_one_and_queues_others),
 		T(an_update_is_used_when_its_source_is_pinned),
