@@ -42,7 +42,7 @@ static int settle_some(struct store_txn *t)
 	return n > 0;
 }
 
-int bulk_settle(struct store *s)
+static int settle_all(struct store *s)
 {
 	int r;
 
@@ -59,5 +59,13 @@ int bulk_settle(struct store *s)
 		}
 		r = store_commit(t);
 	} while (r == 0);
+	return r;
+}
+
+int bulk_settle(struct store *s)
+{
+	int r = settle_all(s);
+
+	s->unsettled = r < 0;
 	return r;
 }

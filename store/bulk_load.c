@@ -452,6 +452,6 @@ int bulk_load(struct store *s, struct bulk *b, const struct bulk_check *check,
 	}
 	bulk_plan_clear(&plan);
 	if (r == 0 && bulk_settle(s) < 0)
-		log_warn("removed pins are queued to be unpinned at the next start");
+		log_warn("removed pins could not be queued to be unpinned: trying again later");
 	return r;
 }

@@ -2,11 +2,13 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "store/internal.h"
 #include "util/clock.h"
@@ -17,6 +19,9 @@
 
 #define DROP_STEP_BYTES (2 << 20) /* of rows dropped in one transaction: about 500 pages */
 #define DROP_ROW_BYTES 8          /* what LMDB needs beside key and value */
+/* No less than LMDB's own, which has this plus one line of the processor's cache per reader. */
+#define LOCK_HEAD_BYTES 4096
+#define LOCK_READER_BYTES 64
 
 static const struct {
 	const char *name;
@@ -158,7 +163,7 @@ static int generation_drop_step(struct store *s, uint64_t number)
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = lmdb_errno(mdb_txn_commit(txn));
+	r = txn_commit(txn);
 	return r < 0 ? r : more;
 }
 
@@ -296,7 +301,6 @@ static int open_tables(struct store *s, struct err *e)
 	struct store_txn t = { .store = s, .write = true };
 	MDB_dbi main_dbi;
 	MDB_val val;
-	char one = 1;
 	int r = lmdb_errno(mdb_txn_begin(s->env, NULL, 0, &t.txn));
 
 	if (r < 0)
@@ -314,17 +318,15 @@ static int open_tables(struct store *s, struct err *e)
 	r = check_schema(&t, e);
 	if (r < 0)
 		goto out_abort;
-	s->killed = meta_get(&t, "running", &val) == 0;
-	r = meta_put(&t, "running", &one, 1);
-	if (r == 0)
-		r = generation_open(s, t.txn, t.info.generation, true, &t.gen);
+	s->killed = s->marked = meta_get(&t, MARK_RUNNING, &val) == 0;
+	r = generation_open(s, t.txn, t.info.generation, true, &t.gen);
 	if (r == 0)
 		r = adopt_leftovers(s, t.txn, main_dbi, t.info.generation);
 	if (r < 0) {
 		err_sys(e, r, "opening the tables");
 		goto out_abort;
 	}
-	r = lmdb_errno(mdb_txn_commit(t.txn));
+	r = txn_commit(t.txn);
 	return r < 0 ? err_sys(e, r, "opening the data") : 0;
 
 out_abort:
@@ -332,10 +334,34 @@ out_abort:
 	return r;
 }
 
+/* LMDB writes into a mapping of lock.mdb: where the disk has no room for one of its pages, that is
+ * SIGBUS. So all of them are there from the beginning. */
+static int reserve_lock(const struct store *s, unsigned readers)
+{
+	off_t size = LOCK_HEAD_BYTES + (off_t)readers * LOCK_READER_BYTES;
+	char *path = path_join(s->folder, "lock.mdb");
+	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1, r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		r = path ? -errno : -ENOMEM;
+	else if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (st.st_size < size)
+		r = -posix_fallocate(fd, 0, size);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return r;
+}
+
 static int open_env(struct store *s, const struct store_options *opt, struct err *e)
 {
-	int r = lmdb_errno(mdb_env_create(&s->env)), dead;
+	int r = reserve_lock(s, opt->max_readers), dead;
 
+	if (r < 0)
+		return err_sys(e, r, "making %s/lock.mdb", s->folder);
+	r = lmdb_errno(mdb_env_create(&s->env));
 	if (r < 0)
 		return err_sys(e, r, "opening the data");
 	r = lmdb_errno(mdb_env_set_maxdbs(s->env, 8 + TABLE_NR * STORE_GENERATIONS_MAX));
@@ -351,6 +377,33 @@ static int open_env(struct store *s, const struct store_options *opt, struct err
 	return 0;
 }
 
+static int mark_running(struct store *s)
+{
+	struct store_txn *t;
+	int r;
+
+	if (s->marked)
+		return 0;
+	r = store_write(s, &t);
+	return r < 0 ? r : store_commit(t);
+}
+
+/* What a start writes. Where the disk is full it is put off, so that what is there can be read: the
+ * mark comes with the first change, which is durable with it or not at all. */
+static int write_first(struct store *s, struct err *e)
+{
+	int r = mark_running(s);
+
+	if (r == 0)
+		r = bulk_settle(s);
+	if (r < 0 && r != -ENOSPC)
+		return err_sys(e, r, "writing %s/data.mdb", s->folder);
+	if (r < 0)
+		log_warn("no space for changes of %s/data.mdb: they fail until there is some",
+			 s->folder);
+	return 0;
+}
+
 int store_open(const struct store_options *opt, struct mbox *loop, struct store **ret,
 	       struct err *e)
 {
@@ -361,6 +414,7 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 		return err_sys(e, -ENOMEM, "opening the data");
 	s->loop = loop;
 	s->queue_tail = &s->queue;
+	s->unsettled = true;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->queue_lock, NULL);
 	pthread_cond_init(&s->queue_ready, NULL);
@@ -370,11 +424,8 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 		r = open_env(s, opt, e);
 	if (r == 0)
 		r = open_tables(s, e);
-	if (r == 0) {
-		r = bulk_settle(s);
-		if (r < 0)
-			err_sys(e, r, "finishing an import");
-	}
+	if (r == 0)
+		r = write_first(s, e);
 	if (r == 0)
 		r = writer_start(s);
 	if (r < 0) {
@@ -388,13 +439,13 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 static int forget_running(struct store *s)
 {
 	struct store_txn t = { .store = s, .write = true };
-	MDB_val key = val_of("running", 7);
+	MDB_val key = val_of(MARK_RUNNING, strlen(MARK_RUNNING));
 	int r = lmdb_errno(mdb_txn_begin(s->env, NULL, 0, &t.txn));
 
 	if (r < 0)
 		return r;
 	mdb_del(t.txn, s->meta, &key, NULL);
-	return lmdb_errno(mdb_txn_commit(t.txn));
+	return txn_commit(t.txn);
 }
 
 void store_close(struct store *s)

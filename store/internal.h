@@ -12,6 +12,7 @@
 #define STORE_SCHEMA 2
 #define STORE_GENERATIONS_MAX 8 /* current, staged, and those that a reader still holds */
 #define STORE_IDLE_READS 16     /* read transactions kept for reuse */
+#define MARK_RUNNING "running"  /* in meta: an orderly stop takes it away */
 /* A transaction dirties no more than about this much: LMDB keeps dirty pages as heap for life. */
 #define STORE_TXN_BYTES (6u << 20)
 
@@ -56,7 +57,9 @@ struct store {
 	MDB_dbi meta, unpins;
 	char *folder;
 	int folder_fd;
-	bool killed;
+	bool killed;    /* the mark of a running process was found at the start */
+	bool marked;    /* it stands on the disk. Writer's thread, and before that starts */
+	bool unsettled; /* bulk_settle has yet to come to its end. The same */
 
 	pthread_mutex_t lock; /* generations and idle reads */
 	struct generation gens[STORE_GENERATIONS_MAX];
@@ -125,6 +128,10 @@ static inline int table_put(struct store_txn *t, enum table tb, MDB_val key, MDB
 	return lmdb_errno(mdb_put(t->txn, t->gen->dbi[tb], &key, &val, flags));
 }
 
+/* Ends the transaction either way. -ENOSPC also where the disk was full in the middle of a write,
+ * which LMDB calls EIO. */
+int txn_commit(MDB_txn *txn);
+
 /* 0 also when it was not there. */
 int table_del(struct store_txn *t, enum table tb, MDB_val key);
 /* The first row at @key or after it: its key and value, which live as long as the transaction, and
@@ -155,5 +162,6 @@ int store_info_load(struct store_txn *t);
 int writer_start(struct store *s);
 void writer_stop(struct store *s);
 
-/* bulk_gone.c: moves the CIDs that an import removed to the list of unpins. Writer's thread. */
+/* bulk_gone.c: moves the CIDs that an import removed to the list of unpins. Writer's thread. What
+ * fails is tried again after the next change, at the next import and at the next start. */
 int bulk_settle(struct store *s);

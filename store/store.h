@@ -44,12 +44,14 @@ struct store_info {
 	uint8_t lineage[16]; /* new with each cleanup of a raft folder */
 };
 
-/* -EBADMSG: damaged or of another schema; -EBUSY: open in another process. After any fork. */
+/* -EBADMSG: damaged or of another schema; -EBUSY: open in another process. After any fork. A full
+ * disk is no error where there is a store: it can be read, and changes are -ENOSPC until there is
+ * space. */
 int store_open(const struct store_options *opt, struct mbox *loop, struct store **ret,
 	       struct err *e);
 /* After the last transaction has ended. Runs what is queued, then stops the writer. */
 void store_close(struct store *s);
-/* True when the last stop was not an orderly store_close. */
+/* True when the last stop was not an orderly store_close, and something was written before it. */
 bool store_was_killed(const struct store *s);
 
 /* A consistent view of now. Short: pages freed meanwhile cannot be reused. -EMFILE: all slots in

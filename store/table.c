@@ -37,6 +37,15 @@ int lmdb_errno(int code)
 	}
 }
 
+int txn_commit(MDB_txn *txn)
+{
+	int r;
+
+	errno = 0; /* stays so where a write returned less than was asked for */
+	r = lmdb_errno(mdb_txn_commit(txn));
+	return r == -EIO && errno == 0 ? -ENOSPC : r;
+}
+
 int table_del(struct store_txn *t, enum table tb, MDB_val key)
 {
 	int r = lmdb_errno(mdb_del(t->txn, t->gen->dbi[tb], &key, NULL));

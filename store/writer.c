@@ -34,11 +34,14 @@ int store_write(struct store *s, struct store_txn **ret)
 	for (unsigned i = 0; i < STORE_GENERATIONS_MAX; i++)
 		if (s->gens[i].number == t->info.generation)
 			t->gen = &s->gens[i];
-	if (t->gen) {
-		*ret = t;
-		return 0;
-	}
-	r = -EBADMSG;
+	r = t->gen ? 0 : -EBADMSG;
+	if (r == 0 && !s->marked) /* so that no change is durable without the mark */
+		r = meta_put(t, MARK_RUNNING, "\1", 1);
+	if (r < 0)
+		goto out_abort;
+	*ret = t;
+	return 0;
+
 out_abort:
 	mdb_txn_abort(t->txn);
 out_free:
@@ -59,7 +62,8 @@ int store_commit(struct store_txn *t)
 		store_abort(t);
 		return r;
 	}
-	r = lmdb_errno(mdb_txn_commit(t->txn));
+	r = txn_commit(t->txn);
+	t->store->marked |= r == 0;
 	free(t);
 	return r;
 }
@@ -174,18 +178,25 @@ static struct store_batch *queue_take(struct store *s)
 	return first;
 }
 
+/* What is left to be done while nothing else is. True while there is more. */
+static bool tidy(struct store *s)
+{
+	if (s->unsettled)
+		bulk_settle(s);
+	return generation_sweep(s);
+}
+
 static void *writer_main(void *arg)
 {
 	struct store *s = arg;
-
-	bool sweeping = true; /* something may be left to drop */
+	bool tidying = true;
 
 	for (;;) {
 		struct store_batch *group = NULL;
 		bool stop;
 
 		pthread_mutex_lock(&s->queue_lock);
-		while (!s->queue && !s->stopping && !sweeping)
+		while (!s->queue && !s->stopping && !tidying)
 			pthread_cond_wait(&s->queue_ready, &s->queue_lock);
 		if (s->queue)
 			group = queue_take(s);
@@ -194,14 +205,14 @@ static void *writer_main(void *arg)
 		if (stop)
 			return NULL;
 		if (!group) {
-			sweeping = generation_sweep(s); /* while nothing else is to be done */
+			tidying = tidy(s);
 			continue;
 		}
 		if (group->job)
 			batch_end(s, group, group->fn(NULL, group));
 		else
 			run_group(s, group);
-		sweeping = true;
+		tidying = true;
 	}
 }
 

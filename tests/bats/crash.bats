@@ -217,3 +217,40 @@ ledger_holds() {
 	pinfs_stop "$third"
 	umount "$small"
 }
+
+@test "a peer starts on a full disk, shows its pins, and takes changes once there is space" {
+	pinfs_stop "$M"
+	small=$BATS_TEST_TMPDIR/small
+	mkdir "$small"
+	mount -t tmpfs -o size=12m none "$small" || skip "a small file system cannot be mounted here"
+	cp -a "$C" "$small/c"
+	fourth=$(mnt 4)
+	pinfs_start "$fourth" "$small/c"
+	touch "$fourth/pins/$(cid_of kept).json"
+	pinfs_stop "$fourth"
+	python3 "$BATS_TEST_DIRNAME/lib/compact.py" "$small/c/lmdb"
+	head -c 100m /dev/zero >"$small/filler" 2>/dev/null || true
+
+	pinfs_start "$fourth" "$small/c"
+	pins_are 1 "$fourth"
+	refused "No space left on device" touch "$fourth/pins/$(cid_of refused).json"
+	why_says "No space left on device" "$fourth"
+	for _ in $(seq 64); do # each of them a reader, with a place in a file on that disk
+		exec {fd}<"$fourth/state/export"
+		readers+=("$fd")
+	done
+	[ "$(wc -l <&"${readers[63]}")" = 1 ]
+	for fd in "${readers[@]}"; do
+		exec {fd}<&-
+	done
+
+	rm "$small/filler"
+	touch "$fourth/pins/$(cid_of after).json"
+	pins_are 2 "$fourth"
+	pinfs_kill9 "$fourth"
+	pinfs_start "$fourth" "$small/c"
+	pins_are 2 "$fourth"
+	[ "$(jq .last_stop_orderly "$fourth/state/info.json")" = false ]
+	pinfs_stop "$fourth"
+	umount "$small"
+}

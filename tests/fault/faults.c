@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 atomic_long fault_alloc = -1, fault_disk = -1;
-atomic_bool fault_crash;
+atomic_bool fault_crash, fault_full;
 
 static bool hits(atomic_long *left)
 {
@@ -22,6 +22,7 @@ void fault_none(void)
 	atomic_store(&fault_alloc, -1);
 	atomic_store(&fault_disk, -1);
 	atomic_store(&fault_crash, false);
+	atomic_store(&fault_full, false);
 }
 
 /* ---- memory ---- */
@@ -108,6 +109,36 @@ static bool disk_fails(void)
 	return true;
 }
 
+/* How much of a write at @at is taken, -1 for none. */
+static ssize_t taken(int fd, size_t n, off_t at)
+{
+	struct stat st;
+
+	if (disk_fails())
+		return -1;
+	if (!atomic_load(&fault_full) || fstat(fd, &st) < 0 || at + (off_t)n <= st.st_size)
+		return (ssize_t)n;
+	if (at < st.st_size)
+		return st.st_size - at;
+	errno = ENOSPC;
+	return -1;
+}
+
+/* Where a write without a place of its own goes. */
+static off_t place(int fd)
+{
+	return lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
+static size_t length(const struct iovec *v, int n)
+{
+	size_t all = 0;
+
+	for (int i = 0; i < n; i++)
+		all += v[i].iov_len;
+	return all;
+}
+
 /* libuv wakes its loop by a write, which cannot fail. */
 static bool is_file(int fd)
 {
@@ -118,12 +149,16 @@ static bool is_file(int fd)
 
 ssize_t write(int fd, const void *p, size_t n)
 {
-	return is_file(fd) && disk_fails() ? -1 : syscall(SYS_write, fd, p, n);
+	ssize_t k = is_file(fd) ? taken(fd, n, place(fd)) : (ssize_t)n;
+
+	return k < 0 ? -1 : syscall(SYS_write, fd, p, k);
 }
 
 ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 {
-	return disk_fails() ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+	ssize_t k = taken(fd, n, at);
+
+	return k < 0 ? -1 : syscall(SYS_pwrite64, fd, p, k, at);
 }
 
 /* Under the names without 64-bit offsets too, which a library may have been built with. */
@@ -138,7 +173,11 @@ ssize_t short_pwrite(int fd, const void *p, size_t n, off_t at)
 
 ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
 {
-	return disk_fails() ? -1 : syscall(SYS_pwritev, fd, v, n, at, 0);
+	ssize_t all = (ssize_t)length(v, n), k = taken(fd, length(v, n), at);
+
+	if (k == all)
+		return syscall(SYS_pwritev, fd, v, n, at, 0);
+	return k < 0 ? -1 : pwrite(fd, v[0].iov_base, v[0].iov_len, at);
 }
 
 ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at)
@@ -148,7 +187,11 @@ ssize_t short_pwritev(int fd, const struct iovec *v, int n, off_t at)
 
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
-	return disk_fails() ? -1 : syscall(SYS_writev, fd, v, n);
+	ssize_t all = (ssize_t)length(v, n), k = taken(fd, length(v, n), place(fd));
+
+	if (k == all)
+		return syscall(SYS_writev, fd, v, n);
+	return k < 0 ? -1 : write(fd, v[0].iov_base, v[0].iov_len);
 }
 
 int ftruncate(int fd, off_t n)
@@ -173,5 +216,7 @@ int fdatasync(int fd)
 
 int posix_fallocate(int fd, off_t at, off_t n)
 {
-	return disk_fails() ? ENOSPC : syscall(SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
+	if (taken(fd, (size_t)n, at) < (ssize_t)n)
+		return ENOSPC;
+	return syscall(SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
 }

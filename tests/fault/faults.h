@@ -14,6 +14,9 @@
 extern atomic_long fault_alloc, fault_disk;
 extern atomic_bool fault_crash; /* a call for the disk that is to fail ends the process instead */
 
+/* The disk is full: files do not grow, and a write that would make one grow stops at its end. */
+extern atomic_bool fault_full;
+
 #define FAULT_EXIT 42 /* how it ends */
 
 void fault_none(void);
