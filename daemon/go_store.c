@@ -93,8 +93,8 @@ int go_store_note(const struct config *c, const char *data_folder, struct err *e
 	char text[32], *path;
 	int r;
 
-	if (!name)
-		return 0;
+	if (!name || store_time(c, name) == noted(data_folder))
+		return 0; /* a full disk does not matter then */
 	path = path_join(data_folder, STAMP);
 	if (!path)
 		return err_sys(e, -ENOMEM, "starting");

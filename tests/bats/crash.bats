@@ -224,8 +224,10 @@ ledger_holds() {
 	mkdir "$small"
 	mount -t tmpfs -o size=12m none "$small" || skip "a small file system cannot be mounted here"
 	cp -a "$C" "$small/c"
+	mkdir "$small/c/pebble" # a store of the Go program, which is looked at too
+	echo data >"$small/c/pebble/000002.sst"
 	fourth=$(mnt 4)
-	pinfs_start "$fourth" "$small/c"
+	pinfs_start "$fourth" "$small/c" -o fresh
 	touch "$fourth/pins/$(cid_of kept).json"
 	pinfs_stop "$fourth"
 	python3 "$BATS_TEST_DIRNAME/lib/compact.py" "$small/c/lmdb"
