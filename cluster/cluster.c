@@ -161,6 +161,8 @@ void request_end(struct cluster_request *rq, int status)
 {
 	struct cluster *c = rq->cluster;
 
+	if (status == -EIO && store_broken(c->opt.store))
+		err_set(&rq->error, status, "%s", store_broken(c->opt.store));
 	if (status < 0 && rq->error.code == 0)
 		err_sys(&rq->error, status, "the request failed");
 	c->under_way--;

@@ -40,8 +40,9 @@ struct daemon {
 	uv_signal_t signals[3];
 	unsigned n_signals;
 	uv_timer_t watchdog;
-	struct mbox_msg ended;
+	struct mbox_msg ended, broken;
 	bool loop_open, stopping;
+	bool failed; /* the store broke: not an orderly end */
 };
 
 /* ---- stopping ---- */
@@ -120,6 +121,16 @@ static void on_unmounted(struct mbox_msg *m)
 
 	if (!d->stopping)
 		log_info("unmounted: stopping");
+	stop(d);
+}
+
+static void on_broken(struct mbox_msg *m)
+{
+	struct daemon *d = container_of(m, struct daemon, broken);
+
+	d->failed = true;
+	if (!d->stopping)
+		log_err("the data cannot be used any more: stopping");
 	stop(d);
 }
 
@@ -247,10 +258,13 @@ static int check_mountpoint(const struct daemon *d, struct err *e)
 static int open_store(struct daemon *d, struct err *e)
 {
 	const struct store_config *sc = &d->config->store;
-	struct store_options so = { .map_size = sc->map_size, .max_readers = READERS_MAX };
+	struct store_options so = { .folder = d->data_folder,
+				    .map_size = sc->map_size,
+				    .max_readers = READERS_MAX,
+				    .broken = &d->broken };
 	int r;
 
-	so.folder = d->data_folder;
+	d->broken.fn = on_broken;
 	r = go_store_check(d->config, d->data_folder, d->opt->fresh, e);
 	if (r == 0)
 		r = store_open(&so, &d->mbox, &d->store, e);
@@ -446,5 +460,5 @@ int daemon_run(const struct options *o, void (*ready)(void *arg), void *arg, str
 		uv_run(&d.loop, UV_RUN_DEFAULT);
 	}
 	take_down(&d);
-	return code;
+	return d.failed ? EXIT_RUNTIME : code;
 }

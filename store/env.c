@@ -163,7 +163,7 @@ static int generation_drop_step(struct store *s, uint64_t number)
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = txn_commit(txn);
+	r = txn_commit(s, txn);
 	return r < 0 ? r : more;
 }
 
@@ -326,7 +326,7 @@ static int open_tables(struct store *s, struct err *e)
 		err_sys(e, r, "opening the tables");
 		goto out_abort;
 	}
-	r = txn_commit(t.txn);
+	r = txn_commit(s, t.txn);
 	return r < 0 ? err_sys(e, r, "opening the data") : 0;
 
 out_abort:
@@ -396,6 +396,8 @@ static int write_first(struct store *s, struct err *e)
 
 	if (r == 0)
 		r = bulk_settle(s);
+	if (store_broken(s))
+		return err_set(e, -EIO, "%s", store_broken(s));
 	if (r < 0 && r != -ENOSPC)
 		return err_sys(e, r, "writing %s/data.mdb", s->folder);
 	if (r < 0)
@@ -426,6 +428,7 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 		r = open_tables(s, e);
 	if (r == 0)
 		r = write_first(s, e);
+	s->broken_msg = opt->broken;
 	if (r == 0)
 		r = writer_start(s);
 	if (r < 0) {
@@ -445,7 +448,7 @@ static int forget_running(struct store *s)
 	if (r < 0)
 		return r;
 	mdb_del(t.txn, s->meta, &key, NULL);
-	return txn_commit(t.txn);
+	return txn_commit(s, t.txn);
 }
 
 void store_close(struct store *s)

@@ -12,7 +12,8 @@
 #define STORE_SCHEMA 2
 #define STORE_GENERATIONS_MAX 8 /* current, staged, and those that a reader still holds */
 #define STORE_IDLE_READS 16     /* read transactions kept for reuse */
-#define MARK_RUNNING "running"  /* in meta: an orderly stop takes it away */
+#define BROKEN_MAX 256
+#define MARK_RUNNING "running" /* in meta: an orderly stop takes it away */
 /* A transaction dirties no more than about this much: LMDB keeps dirty pages as heap for life. */
 #define STORE_TXN_BYTES (6u << 20)
 
@@ -60,6 +61,10 @@ struct store {
 	bool killed;    /* the mark of a running process was found at the start */
 	bool marked;    /* it stands on the disk. Writer's thread, and before that starts */
 	bool unsettled; /* bulk_settle has yet to come to its end. The same */
+
+	struct mbox_msg *broken_msg;
+	char broken_why[BROKEN_MAX]; /* written before broken is set */
+	atomic_bool broken;
 
 	pthread_mutex_t lock; /* generations and idle reads */
 	struct generation gens[STORE_GENERATIONS_MAX];
@@ -129,8 +134,8 @@ static inline int table_put(struct store_txn *t, enum table tb, MDB_val key, MDB
 }
 
 /* Ends the transaction either way. -ENOSPC also where the disk was full in the middle of a write,
- * which LMDB calls EIO. */
-int txn_commit(MDB_txn *txn);
+ * which LMDB calls EIO. -EIO with store_broken from now on: the meta page. Writer's thread. */
+int txn_commit(struct store *s, MDB_txn *txn);
 
 /* 0 also when it was not there. */
 int table_del(struct store_txn *t, enum table tb, MDB_val key);

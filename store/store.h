@@ -27,6 +27,9 @@ struct store_options {
 	const char *folder; /* made when absent */
 	size_t map_size;    /* bytes of address space; more than the data will ever need */
 	unsigned max_readers;
+	/* Posted to the loop, once, when the store breaks (store_broken). NULL: nobody asks. Lives
+	 * until the loop's mailbox was drained for the last time. */
+	struct mbox_msg *broken;
 };
 
 /* Counters of the pinset, exact at every commit. */
@@ -53,6 +56,10 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 void store_close(struct store *s);
 /* True when the last stop was not an orderly store_close, and something was written before it. */
 bool store_was_killed(const struct store *s);
+
+/* NULL, or in words: LMDB could not write its meta page, so that everything fails with -EIO until
+ * the store is opened again, which finds the last durable state. Any thread. */
+const char *store_broken(const struct store *s);
 
 /* A consistent view of now. Short: pages freed meanwhile cannot be reused. -EMFILE: all slots in
  * use. The caller ends it on any thread. */

@@ -1,8 +1,12 @@
 /* Access to single rows of the tables, and LMDB's errors. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/internal.h"
+
+#define LOG_AREA "store"
+#include "util/log.h"
 
 int lmdb_errno(int code)
 {
@@ -37,13 +41,46 @@ int lmdb_errno(int code)
 	}
 }
 
-int txn_commit(MDB_txn *txn)
+/* LMDB tells that a meta page could not be written only when the next transaction is to begin. */
+static bool is_given_up(MDB_env *env)
+{
+	MDB_txn *txn;
+	int code = mdb_txn_begin(env, NULL, 0, &txn);
+
+	if (code == 0)
+		mdb_txn_abort(txn);
+	return code == MDB_PANIC;
+}
+
+static void break_store(struct store *s, int r)
+{
+	snprintf(s->broken_why, sizeof(s->broken_why),
+		 "%s/data.mdb could not be written (%s): nothing works until a new start. Check "
+		 "the disk, then start again; what was acknowledged is there",
+		 s->folder, strerror(-r));
+	atomic_store(&s->broken, true);
+	log_err("%s", s->broken_why);
+	if (s->broken_msg)
+		mbox_post(s->loop, s->broken_msg);
+}
+
+const char *store_broken(const struct store *s)
+{
+	return atomic_load(&s->broken) ? s->broken_why : NULL;
+}
+
+int txn_commit(struct store *s, MDB_txn *txn)
 {
 	int r;
 
 	errno = 0; /* stays so where a write returned less than was asked for */
 	r = lmdb_errno(mdb_txn_commit(txn));
-	return r == -EIO && errno == 0 ? -ENOSPC : r;
+	if (r == -EIO && errno == 0)
+		r = -ENOSPC;
+	if (r == 0 || !is_given_up(s->env))
+		return r;
+	break_store(s, r); /* once: no transaction begins after it */
+	return -EIO;
 }
 
 int table_del(struct store_txn *t, enum table tb, MDB_val key)

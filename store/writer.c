@@ -62,7 +62,7 @@ int store_commit(struct store_txn *t)
 		store_abort(t);
 		return r;
 	}
-	r = txn_commit(t->txn);
+	r = txn_commit(t->store, t->txn);
 	t->store->marked |= r == 0;
 	free(t);
 	return r;
@@ -143,7 +143,8 @@ static void run_group(struct store *s, struct store_batch *group)
 	int r = store_write(s, &t);
 
 	if (r < 0) {
-		log_err("a change could not begin: %s", strerror(-r));
+		if (!store_broken(s))
+			log_err("a change could not begin: %s", strerror(-r));
 		for (struct store_batch *b = group; b; b = b->next)
 			b->status = r;
 		end_all(s, group, 0);
@@ -155,7 +156,7 @@ static void run_group(struct store *s, struct store_batch *group)
 	}
 	if (any) {
 		r = store_commit(t);
-		if (r < 0)
+		if (r < 0 && !store_broken(s))
 			log_err("a commit failed: %s", strerror(-r));
 	} else {
 		store_abort(t);
@@ -181,6 +182,8 @@ static struct store_batch *queue_take(struct store *s)
 /* What is left to be done while nothing else is. True while there is more. */
 static bool tidy(struct store *s)
 {
+	if (store_broken(s))
+		return false;
 	if (s->unsettled)
 		bulk_settle(s);
 	return generation_sweep(s);

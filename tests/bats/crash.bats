@@ -256,3 +256,25 @@ ledger_holds() {
 	pinfs_stop "$fourth"
 	umount "$small"
 }
+
+@test "a disk that fails ends the daemon with the reason; a new start has what was acknowledged" {
+	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/meta-fails.so" "$BATS_TEST_DIRNAME/lib/meta-fails.c" ||
+		skip "nothing here compiles C"
+	pinfs_stop "$M"
+	LD_PRELOAD=$BATS_TEST_TMPDIR/meta-fails.so META_FAILS=$BATS_TEST_TMPDIR/fails \
+		ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 pinfs_start "$M" "$C"
+	touch "$M/pins/$(cid_of kept).json"
+	: >"$BATS_TEST_TMPDIR/fails"
+	refused "Input/output error" touch "$M/pins/$(cid_of refused).json"
+	pid=$(pid_of "$M")
+	wait_for 12 gone "$pid"
+	wait "$pid" || code=$?
+	[ "$code" = 1 ]
+	wait_for 2 fails mounted "$M"
+	grep -F "$C/lmdb/data.mdb could not be written (Input/output error)" "$M.log"
+	pinfs_start "$M" "$C"
+	pins_are 1
+	[ -e "$M/pins/$(cid_of kept).json" ]
+	touch "$M/pins/$(cid_of refused).json"
+	pins_are 2
+}

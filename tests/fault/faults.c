@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 atomic_long fault_alloc = -1, fault_disk = -1;
-atomic_bool fault_crash, fault_full;
+atomic_bool fault_crash, fault_full, fault_meta;
 
 static bool hits(atomic_long *left)
 {
@@ -23,6 +23,7 @@ void fault_none(void)
 	atomic_store(&fault_disk, -1);
 	atomic_store(&fault_crash, false);
 	atomic_store(&fault_full, false);
+	atomic_store(&fault_meta, false);
 }
 
 /* ---- memory ---- */
@@ -158,6 +159,10 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 {
 	ssize_t k = taken(fd, n, at);
 
+	if (atomic_load(&fault_meta) && (fcntl(fd, F_GETFL) & O_DSYNC)) {
+		errno = EIO;
+		return -1;
+	}
 	return k < 0 ? -1 : syscall(SYS_pwrite64, fd, p, k, at);
 }
 

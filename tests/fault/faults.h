@@ -16,6 +16,8 @@ extern atomic_bool fault_crash; /* a call for the disk that is to fail ends the 
 
 /* The disk is full: files do not grow, and a write that would make one grow stops at its end. */
 extern atomic_bool fault_full;
+/* LMDB's meta pages cannot be written: EIO. */
+extern atomic_bool fault_meta;
 
 #define FAULT_EXIT 42 /* how it ends */
 

@@ -15,6 +15,7 @@
 #include "tests/fault/faults.h"
 #include "tests/lib/store_fixture.h"
 #include "types/name.h"
+#include "util/container.h"
 
 #define EXPIRES 4000000000
 
@@ -40,6 +41,11 @@ void peer_remove(struct peer *p)
 static void count_change(void *arg, const struct cid *cid, uint64_t serial, bool removed)
 {
 	((struct peer *)arg)->changes++;
+}
+
+static void count_break(struct mbox_msg *m)
+{
+	container_of(m, struct peer, broken)->breaks++;
 }
 
 static void on_drained(void *arg)
@@ -72,7 +78,9 @@ static void close_cluster(struct peer *p)
 
 int peer_try_open(struct peer *p, atomic_long *what, long n, struct err *e)
 {
-	struct store_options so = { .folder = p->folder, .map_size = 1u << 28, .max_readers = 64 };
+	struct store_options so = {
+		.folder = p->folder, .map_size = 1u << 28, .max_readers = 64, .broken = &p->broken
+	};
 	struct cluster_events events = { .pin_changed = count_change, .arg = p };
 	struct cluster_options co = { .config = &p->config,
 				      .max_unpins = p->max_unpins,
@@ -88,6 +96,8 @@ int peer_try_open(struct peer *p, atomic_long *what, long n, struct err *e)
 	assert_int_equal(0, mbox_init(&p->mbox, &p->loop));
 	p->cluster = NULL;
 	p->consensus = NULL;
+	p->broken.fn = count_break;
+	p->breaks = 0;
 	if (what)
 		atomic_store(what, n);
 	r = store_open(&so, &p->mbox, &p->store, e);
@@ -142,7 +152,6 @@ void peer_open(struct peer *p)
 
 void peer_close(struct peer *p)
 {
-	fault_none();
 	close_cluster(p);
 	close_rest(p);
 }

@@ -27,6 +27,8 @@ struct peer {
 	struct consensus *consensus;
 	struct cluster *cluster;
 	bool closed;
+	struct mbox_msg broken;
+	unsigned breaks;    /* reported of the store */
 	unsigned changes;   /* reported since the last peer_begin */
 	unsigned under_way; /* requests without an answer */
 	char reason[512];   /* of the last request */

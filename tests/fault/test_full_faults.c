@@ -141,6 +141,9 @@ static void a_change_after_a_start_on_a_full_disk_makes_a_crash_one(void **state
 	assert_true(store_was_killed(p.store));
 	assert_true(peer_is_model(&p));
 	peer_close(&p);
+	peer_open(&p); /* a stop that could not take the mark away was no orderly one */
+	assert_true(store_was_killed(p.store));
+	peer_close(&p);
 	peer_remove(&p);
 }
 
