@@ -147,7 +147,8 @@ int table_next(const struct store_txn *t, MDB_dbi dbi, size_t prefix, MDB_val *k
 int meta_get(const struct store_txn *t, const char *name, MDB_val *ret);
 int meta_put(struct store_txn *t, const char *name, const void *p, size_t n);
 
-/* env.c: generations. */
+/* generation.c. NULL: there is none of that number. Under store.lock, or before others run. */
+struct generation *generation_find(struct store *s, uint64_t number);
 int generation_open(struct store *s, MDB_txn *txn, uint64_t number, bool create,
 		    struct generation **ret);
 /* After the commit that made another one current. */
@@ -159,8 +160,14 @@ void generation_forget(struct store *s, struct generation *g);
 bool generation_sweep(struct store *s);
 /* The same, until there is room for a new generation. */
 void generation_make_room(struct store *s);
+/* At the start, what was not dropped before the last stop (an import that did not end, or a set
+ * that somebody was still reading) is to be dropped by and by. So many that there is no room: at
+ * the next start. */
+int generation_adopt(struct store *s, MDB_txn *txn, MDB_dbi main_dbi, uint64_t current);
 /* Above every number in use, those to be dropped included. */
 uint64_t generation_next_number(struct store *s);
+
+/* env.c */
 int store_info_load(struct store_txn *t);
 
 /* writer.c */
