@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "fs/caller.h"
+#include "fs/fixed.h"
 #include "fs/internal.h"
+#include "fs/ops/pins.h"
 
 #define LOG_AREA "fs"
 #include "util/log.h"
@@ -60,4 +62,80 @@ int call_refuse(struct call *c, int code, const char *fmt, ...)
 	call_who(c->req, &who);
 	fs_record(c->fs, &who, c->path, code, reason);
 	return code;
+}
+
+void call_end(struct call *c)
+{
+	if (c->txn)
+		store_read_end(c->txn);
+	c->txn = NULL;
+}
+
+void call_finish(struct call *c, int r)
+{
+	call_end(c);
+	if (r != CALL_LATER)
+		fuse_reply_err(c->req, r < 0 ? -r : 0);
+}
+
+int call_may_change(struct call *c)
+{
+	if (c->fs->opt.read_only)
+		return call_refuse(c, -EROFS, "mounted read-only");
+	if (atomic_load(&c->fs->frozen))
+		return call_refuse(c, -EROFS, "the peer is shutting down");
+	return 0;
+}
+
+char *call_room(struct call *c, size_t size)
+{
+	struct buf *room = &c->fs->reply;
+
+	buf_reset(room);
+	return buf_reserve(room, size) < 0 ? NULL : (char *)room->data;
+}
+
+/* ---- paths ---- */
+
+void call_set_path(struct call *c, uint64_t dir, const char *name)
+{
+	enum fixed f = fixed_of(dir);
+	const char *parent = "", *folder = "";
+
+	if (f != FIXED_NONE) {
+		folder = fixed_files[f].name;
+		if (fixed_files[f].parent != FIXED_NONE)
+			parent = fixed_files[fixed_files[f].parent].name;
+	}
+	snprintf(c->path, sizeof(c->path), "%s%s%s%s%.200s", parent, *parent ? "/" : "", folder,
+		 *folder && *name ? "/" : "", name);
+}
+
+void call_set_handle_path(struct call *c, const struct handle *h)
+{
+	char name[256];
+
+	if (cid_defined(&h->cid)) {
+		pin_name_format(h->cid.bytes, h->cid.len, name);
+		call_set_path(c, fixed_id(FIXED_PINS), name);
+	} else {
+		call_set_path(c, h->ino, "");
+	}
+}
+
+void call_set_node_path(struct call *c, uint64_t ino, const struct handle *h)
+{
+	struct store_txn *t;
+	struct pin_row row;
+	char name[256];
+
+	if (h) {
+		call_set_handle_path(c, h);
+	} else if (node_kind(ino) == KIND_PIN && call_view(c, &t) == 0 &&
+		   pinset_row(t, node_serial(ino), &row) == 0) {
+		pin_name_format(row.cid, row.cid_len, name);
+		call_set_path(c, fixed_id(FIXED_PINS), name);
+	} else {
+		call_set_path(c, ino, "");
+	}
 }

@@ -30,6 +30,23 @@ const struct store_info *call_info(struct call *c); /* NULL when there is no vie
 int call_refuse(struct call *c, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Before a change: -EROFS where none is taken, with the reason. */
+int call_may_change(struct call *c);
+
+/* The path of a reason: of @name in the folder @dir; of an open file, by what it was opened as, or
+ * for a pin by its CID; of a node that is about to be changed. */
+void call_set_path(struct call *c, uint64_t dir, const char *name);
+void call_set_handle_path(struct call *c, const struct handle *h);
+void call_set_node_path(struct call *c, uint64_t ino, const struct handle *h);
+
+/* Ends the view; before the answer. */
+void call_end(struct call *c);
+/* The answer of functions that give nothing but success. */
+void call_finish(struct call *c, int r);
+/* Memory for the bytes of one answer. The same each time: a megabyte from malloc would be mapped
+ * and faulted in anew for each read. */
+char *call_room(struct call *c, size_t size);
+
 /* Who asks. */
 void call_who(struct fuse_req *req, struct cluster_who *who);
 

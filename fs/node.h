@@ -75,7 +75,7 @@ struct node_list {
 	uint64_t u[2]; /* free for the folder's next function */
 };
 
-/* What a kind of file can do; NULL: it cannot (the error is in dispatch.c). Functions return 0,
+/* What a kind of file can do; NULL: it cannot (the error is in dispatch*.c). Functions return 0,
  * -errno with a reason set by call_refuse, or CALL_LATER when they will answer the request. */
 struct node_ops {
 	int (*attr)(struct call *c, uint64_t ino, struct stat *st);
