@@ -30,6 +30,14 @@ const struct store_info *call_info(struct call *c)
 	return call_view(c, &t) < 0 ? NULL : store_info(t);
 }
 
+pid_t call_group(struct call *c)
+{
+	if (!c->grouped)
+		c->group = caller_thread_group(fuse_req_ctx(c->req)->pid);
+	c->grouped = true;
+	return c->group;
+}
+
 void fs_record(struct fs *fs, const struct cluster_who *who, const char *path, int code,
 	       const char *reason)
 {

@@ -14,6 +14,8 @@ struct call {
 	struct fs *fs;
 	struct fuse_req *req;
 	struct store_txn *txn; /* begun by call_view, ended with the call */
+	pid_t group;           /* found by call_group */
+	bool grouped;
 	char path[300];        /* for reasons: "pins/bafy….json" */
 	struct handle *handle; /* on the loop, in place of the list of open files; else NULL */
 	bool refused;          /* a reason was recorded */
@@ -46,6 +48,9 @@ void call_finish(struct call *c, int r);
 /* Memory for the bytes of one answer. The same each time: a megabyte from malloc would be mapped
  * and faulted in anew for each read. */
 char *call_room(struct call *c, size_t size);
+
+/* The thread group that asks; 0: not known. Looked up on first use. */
+pid_t call_group(struct call *c);
 
 /* Who asks. */
 void call_who(struct fuse_req *req, struct cluster_who *who);

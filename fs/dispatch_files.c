@@ -163,17 +163,14 @@ static bool is_settled(const struct handle *h)
 void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
-	pid_t pid = fuse_req_ctx(req)->pid;
 	CALL(req, ino);
 	int r = 0;
 
 	(void)ops;
 	call_set_handle_path(&c, h);
 	if (h->ops->flush && writes(h->flags) && !is_settled(h)) {
-		pid_t group = caller_thread_group(pid);
-
-		c.opener = group != 0 && group == h->opener;
-		c.killed = caller_is_killed(pid);
+		c.opener = h->opener != 0 && h->opener == call_group(&c);
+		c.killed = caller_is_killed(fuse_req_ctx(req)->pid);
 		r = h->ops->flush(&c, h);
 	}
 	call_finish(&c, r);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fs/caller.h"
 #include "fs/internal.h"
 
 #define TEXT_MAX (64u << 20) /* of rendered files; far above any of them */
@@ -44,17 +43,12 @@ void handle_unref(struct handle *h)
 
 struct handle *handle_of_caller(struct call *c, uint64_t ino)
 {
-	pid_t group = 0;
 	struct list *it;
 
 	list_each (it, &c->fs->handles) {
 		struct handle *h = container_of(it, struct handle, link);
 
-		if (h->ino != ino)
-			continue;
-		if (group == 0)
-			group = caller_thread_group(fuse_req_ctx(c->req)->pid);
-		if (group != 0 && h->opener == group)
+		if (h->ino == ino && h->opener != 0 && h->opener == call_group(c))
 			return h;
 	}
 	return NULL;

@@ -8,6 +8,7 @@
 
 #include "fs/call.h"
 #include "fs/handle.h"
+#include "fs/hidden.h"
 #include "fs/why.h"
 
 struct notifier;
@@ -43,8 +44,7 @@ struct fs {
 	uint64_t next_new;                  /* serials of pins that are created but not committed */
 	atomic_uint_fast64_t shown_serial;  /* highest of a pin that the kernel was told of */
 	atomic_uint_fast64_t state_removed; /* how often */
-	unsigned state_hidden; /* names of state/ unlinked since; bits of the fixed table */
-	int64_t state_hidden_ms;
+	struct hidden state_hidden; /* names of state/, counted from FIXED_EXPORT; FUSE thread */
 };
 
 /* mount.c: what df shows, bytes: Kubo's repository where it is known, else the disk under us. */

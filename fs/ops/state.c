@@ -1,34 +1,29 @@
-/* The folder state/: deleting it is the cleanup. */
+/* The folder state/: deleting it is the cleanup. Its names are unlinked first, which hides them
+ * from the process that does it. */
 #include <errno.h>
 
 #include "fs/ops/state.h"
 #include "util/clock.h"
 
-#define HIDDEN_FOR_MS 10000 /* names of a deletion that stopped half-way come back */
-
-static bool hidden(struct fs *fs, enum fixed f)
+/* From the caller. The kernel asks each time: no name of state/ is kept, there or not. */
+static bool hidden(struct call *c, enum fixed f)
 {
-	if (clock_mono_ms() - fs->state_hidden_ms > HIDDEN_FOR_MS)
-		fs->state_hidden = 0;
-	return fs->state_hidden & 1u << (f - FIXED_EXPORT);
-}
+	const struct hidden *h = &c->fs->state_hidden;
+	int64_t now = clock_mono_ms();
 
-static void hide(struct fs *fs, enum fixed f)
-{
-	fs->state_hidden |= 1u << (f - FIXED_EXPORT);
-	fs->state_hidden_ms = clock_mono_ms();
+	return hidden_any(h, now) && hidden_has(h, call_group(c), f - FIXED_EXPORT, now);
 }
 
 void state_show(struct fs *fs, enum fixed f)
 {
-	fs->state_hidden &= ~(1u << (f - FIXED_EXPORT));
+	hidden_show(&fs->state_hidden, f - FIXED_EXPORT);
 }
 
 static int lookup_state(struct call *c, uint64_t dir, const char *name, struct node_entry *ret)
 {
 	int r = fixed_lookup(c, fixed_id(FIXED_STATE), name, ret);
 
-	if (r == 0 && hidden(c->fs, fixed_of(ret->st.st_ino)))
+	if (r == 0 && hidden(c, fixed_of(ret->st.st_ino)))
 		return -ENOENT;
 	return r == -ENOENT ? spool_lookup(c, name, ret) : r;
 }
@@ -41,14 +36,14 @@ static int next_state(struct call *c, uint64_t dir, struct node_list *l, struct 
 		r = fixed_next(c, fixed_id(FIXED_STATE), l, ret);
 		if (r == -ENOENT)
 			break;
-		if (r < 0 || !hidden(c->fs, fixed_of(ret->st.st_ino)))
+		if (r < 0 || !hidden(c, fixed_of(ret->st.st_ino)))
 			return r;
 		l->cookie = ret->cookie;
 	}
 	return spool_next(c, l, ret);
 }
 
-/* Hides a name and touches no data: rm -r state begins like this. */
+/* Touches no data: rm -r state begins like this. */
 static int unlink_state(struct call *c, uint64_t dir, const char *name)
 {
 	struct node_entry en;
@@ -57,7 +52,8 @@ static int unlink_state(struct call *c, uint64_t dir, const char *name)
 	if (r == -ENOENT)
 		return spool_unlink(c, name);
 	if (r == 0)
-		hide(c->fs, fixed_of(en.st.st_ino));
+		hidden_add(&c->fs->state_hidden, call_group(c),
+			   fixed_of(en.st.st_ino) - FIXED_EXPORT, clock_mono_ms());
 	return r;
 }
 
@@ -75,8 +71,10 @@ static int rmdir_state(struct call *c, uint64_t dir, const char *name)
 	int r;
 
 	if (next_state(c, dir, &l, &en) == 0)
-		return -ENOTEMPTY;
-	c->fs->state_hidden = 0;
+		return call_refuse(c, -ENOTEMPTY,
+				   "to reset the peer, one program must remove the names in it and "
+				   "then the folder, as rm -r does");
+	hidden_clear(&c->fs->state_hidden);
 	after.handle = handle_new(c->fs, dir, 0);
 	if (!after.handle)
 		return -ENOMEM;

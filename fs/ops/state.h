@@ -3,7 +3,7 @@
 
 #include "fs/text.h"
 
-/* A name that was unlinked, on the way to rm -r state, is there again. */
+/* A name that was unlinked, on the way to rm -r state, is there again, for everybody. */
 void state_show(struct fs *fs, enum fixed f);
 
 /* ---- a dump on its way in: state/import, state/check, and scratch names beside them ---- */

@@ -40,12 +40,11 @@ blank() {
 	pins_same "$BATS_TEST_TMPDIR/export"
 }
 
-@test "find -delete and rm followed by rmdir do the same" {
+@test "find -delete and python's rmtree do the same" {
 	find "$M/state" -delete
 	blank
 	import_dump "$BATS_TEST_TMPDIR/dump"
-	rm -f "${M:?}"/state/*
-	rmdir "$M/state"
+	python3 -c 'import shutil, sys; shutil.rmtree(sys.argv[1])' "$M/state"
 	blank
 }
 
@@ -57,12 +56,97 @@ blank() {
 
 @test "rmdir alone is: Directory not empty" {
 	refused "Directory not empty" rmdir "$M/state"
+	why_says "one program must remove the names in it"
 	pins_same "$BATS_TEST_TMPDIR/export"
 }
 
-@test "removing names in state without the folder changes nothing" {
+@test "removing names in state without the folder changes nothing, and they are there at once" {
 	rm -f "${M:?}/state/export" "$M/state/import"
-	pins_are 30 || wait_for 15 pins_are 30
+	pins_same "$BATS_TEST_TMPDIR/export"
+	rm -f "${M:?}"/state/*
+	refused "Directory not empty" rmdir "$M/state"
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "a name removed from state is missing for this program alone" {
+	python3 - "$M/state" <<-'END'
+		import os, subprocess, sys, threading
+
+		state = sys.argv[1]
+		export = state + "/export"
+
+		def gone():
+		    return "export" not in os.listdir(state) and not os.path.exists(export)
+
+		def others_see_it():
+		    names = subprocess.run(["ls", state], capture_output=True, text=True, check=True)
+		    size = subprocess.run(["stat", "-c", "%s", export], capture_output=True, check=True)
+		    return "export" in names.stdout.split() and int(size.stdout) > 0
+
+		assert not gone()
+		os.unlink(export)
+		for _ in range(3):  # whoever asked last leaves nothing to the next
+		    assert gone()
+		    assert others_see_it()
+
+		seen = []
+		thread = threading.Thread(target=lambda: seen.append(gone()))
+		thread.start()
+		thread.join()
+		assert seen == [True]
+
+		try:
+		    os.unlink(export)
+		except FileNotFoundError:
+		    pass
+		else:
+		    sys.exit("removed twice")
+	END
+	pins_same "$BATS_TEST_TMPDIR/export"
+}
+
+@test "of two programs that remove names, each removes the folder when it has removed all" {
+	python3 - "$M/state" <<-'END'
+		import errno, os, subprocess, sys
+
+		state = sys.argv[1]
+		for name in os.listdir(state):
+		    os.unlink(state + "/" + name)
+		assert os.listdir(state) == []
+		other = subprocess.run(["rmdir", state], capture_output=True, text=True)
+		assert "Directory not empty" in other.stderr, other.stderr
+		subprocess.run(["rm", state + "/export"], check=True)
+		os.rmdir(state)
+	END
+	blank
+	import_dump "$BATS_TEST_TMPDIR/dump"
+	python3 - "$M/state" <<-'END'
+		import os, subprocess, sys
+
+		os.unlink(sys.argv[1] + "/export")
+		subprocess.run(["rm", "-r", sys.argv[1]], check=True)
+	END
+	blank
+}
+
+@test "a name that is made anew is there for whoever removed it" {
+	python3 - "$M/state" "$BATS_TEST_TMPDIR/dump" <<-'END'
+		import os, sys
+
+		state, dump = sys.argv[1:]
+		for name in os.listdir(state):
+		    os.unlink(state + "/" + name)
+		with open(state + "/import", "x") as new:
+		    new.write("".join(open(dump).readlines()[:20]))
+		assert os.listdir(state) == ["import"]
+		try:
+		    os.rmdir(state)
+		except OSError:
+		    pass
+		else:
+		    sys.exit("removed with a name in it")
+	END
+	pins_are 20
 }
 
 @test "state cannot be renamed" {
@@ -126,8 +210,7 @@ blank() {
 @test "a reset while a dump is being written is: Device or resource busy" {
 	exec 5>"$M/state/import"
 	head -n 3 "$BATS_TEST_TMPDIR/dump" >&5
-	rm -f "${M:?}/state"/*
-	refused "Device or resource busy" rmdir "$M/state"
+	refused "Device or resource busy" rm -r "${M:?}/state"
 	why_says "a dump is being written"
 	exec 5>&-
 	pins_are 3
