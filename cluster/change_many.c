@@ -107,8 +107,8 @@ void many_start(struct cluster_request *rq)
 	c->many_running = c->many_running || !busy;
 	pthread_mutex_unlock(&c->lock);
 	if (busy) {
-		request_end(rq, err_set(&rq->error, -EBUSY,
-					"an import, a check or a large batch is running"));
+		request_end(rq,
+			    err_set(&rq->error, -EBUSY, "an import or a large batch is running"));
 		return;
 	}
 	rq->batch = (struct store_batch){ .fn = many_job, .done = many_done };

@@ -2,8 +2,8 @@
  * A dump on its way in: parsed and spooled as its bytes arrive, then handed to the consensus
  * engine, which switches to it all at once.
  *
- * One thread at a time: the FUSE thread while it is fed, the loop and the writer after it was
- * posted. Source: "Import" in docs/formats.md.
+ * One thread at a time: the FUSE thread while it is fed, then the loop and the writer, or for a
+ * check the pool. Source: "Import" in docs/formats.md.
  */
 #pragma once
 

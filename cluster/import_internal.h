@@ -26,8 +26,6 @@ struct import {
 
 	/* while committing */
 	struct consensus_load load;
-	struct err *reason;
-	bool may; /* a check: the import would be let through */
 };
 
 int set_file_time(int fd, int64_t ns); /* import_result.c */
@@ -35,3 +33,16 @@ int set_file_time(int fd, int64_t ns); /* import_result.c */
 void import_publish(struct import *im);
 /* How it ended; the next one may begin. */
 void import_resolve(struct import *im, int status, const char *reason);
+
+/* ---- import_run.c ---- */
+
+/* What the writer's thread, or that of a check, does first: claims the request, reads the options.
+ */
+int import_run_begin(struct cluster_request *rq);
+/* Says in rq->error why @r gave up, where it did. Returns the code. */
+int import_run_explain(struct cluster_request *rq, int r);
+/* Loop's thread: the result, then the end of the request. */
+void import_run_end(struct cluster_request *rq, int status);
+
+/* import_check.c: compares, and ends the request. Loop's thread. */
+void import_check_start(struct cluster_request *rq);

@@ -24,7 +24,7 @@ bool cluster_importing(const struct cluster *c)
 	bool running;
 
 	pthread_mutex_lock(&u.out->lock);
-	running = c->many_running || (c->import_running && !c->import_running->check);
+	running = c->many_running || c->import_running;
 	pthread_mutex_unlock(&u.out->lock);
 	return running;
 }
@@ -34,6 +34,8 @@ void import_abort(struct cluster *c)
 	pthread_mutex_lock(&c->lock);
 	if (c->import_running)
 		atomic_store(&c->import_running->abort, true);
+	if (c->check_running)
+		atomic_store(&c->check_running->abort, true);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -70,7 +72,7 @@ int dump_before(struct cluster *c, const char *what, struct err *e)
 	return r;
 }
 
-/* Nothing has changed yet. A check ends here. */
+/* Nothing has changed yet. */
 static int allow(void *arg, const struct bulk_counts *counts, struct err *e)
 {
 	struct import *im = arg;
@@ -80,9 +82,6 @@ static int allow(void *arg, const struct bulk_counts *counts, struct err *e)
 	im->load.counts = *counts;
 	if (r < 0)
 		return r;
-	im->may = true;
-	if (im->check)
-		return -ECANCELED;
 	return counts->pins_before > 0 ? dump_before(c, "import", e) : 0;
 }
 
@@ -121,30 +120,38 @@ static int keep_spool(struct import *im)
 	return path_fsync_dir(im->cluster->opt.data_folder);
 }
 
-static int import_job(struct store_txn *none, struct store_batch *b)
+int import_run_begin(struct cluster_request *rq)
 {
-	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
 	struct import *im = rq->import;
-	struct consensus_load *ld = &im->load;
 	int r = request_begin(rq, &rq->error);
 
 	if (r < 0)
 		return r;
-	*ld = (struct consensus_load){ .allow = allow, .arg = im, .abort = &im->abort };
-	if (parse_method(im->reader.options.method, &ld->method) < 0)
-		return err_set(&rq->error, -EINVAL, "method: there is no %s",
-			       im->reader.options.method);
-	r = im->loader->ops->commit(im->loader, ld, &rq->error);
-	if (im->check && im->may && r == -ECANCELED) {
-		rq->error = (struct err){ 0 };
-		return 0;
-	}
-	if (r == -ECANCELED && atomic_load(&im->cancelled))
-		r = err_set(&rq->error, -EINTR, "interrupted (nothing was changed)");
-	else if (r == -ECANCELED)
-		err_set(&rq->error, r, "the peer is shutting down (nothing was changed)");
-	if (r < 0)
+	im->load = (struct consensus_load){ .allow = allow, .arg = im, .abort = &im->abort };
+	r = parse_method(im->reader.options.method, &im->load.method);
+	return r < 0 ? err_set(&rq->error, r, "method: there is no %s", im->reader.options.method)
+		     : 0;
+}
+
+int import_run_explain(struct cluster_request *rq, int r)
+{
+	if (r != -ECANCELED)
 		return r;
+	if (atomic_load(&rq->import->cancelled))
+		return err_set(&rq->error, -EINTR, "interrupted (nothing was changed)");
+	return err_set(&rq->error, r, "the peer is shutting down (nothing was changed)");
+}
+
+static int import_job(struct store_txn *none, struct store_batch *b)
+{
+	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
+	struct import *im = rq->import;
+	int r = import_run_begin(rq);
+
+	if (r == 0)
+		r = im->loader->ops->commit(im->loader, &im->load, &rq->error);
+	if (r < 0)
+		return import_run_explain(rq, r);
 	r = keep_spool(im);
 	if (r < 0)
 		log_warn("the dump was imported, but not kept as the last one: %s", strerror(-r));
@@ -189,16 +196,23 @@ static void write_logs(struct cluster_request *rq)
 	event_line(rq->cluster, "import", more);
 }
 
-static void import_done(struct store_batch *b, int status)
+/* Where the cluster remembers it while it runs; under its lock. */
+static struct import **place_of(const struct import *im)
 {
-	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
+	struct cluster *c = im->cluster;
+
+	return im->check ? &c->check_running : &c->import_running;
+}
+
+void import_run_end(struct cluster_request *rq, int status)
+{
 	struct cluster *c = rq->cluster;
 	struct import *im = rq->import;
 
 	if (status < 0 && rq->error.code == 0)
-		err_sys(&rq->error, status, "the import");
+		err_sys(&rq->error, status, im->check ? "the check" : "the import");
 	pthread_mutex_lock(&c->lock);
-	c->import_running = NULL;
+	*place_of(im) = NULL;
 	pthread_mutex_unlock(&c->lock);
 	fill_result(im);
 	import_resolve(im, status, rq->error.msg);
@@ -207,6 +221,11 @@ static void import_done(struct store_batch *b, int status)
 		c->consensus_events.replaced(c->consensus_events.arg);
 	}
 	request_end(rq, status);
+}
+
+static void import_done(struct store_batch *b, int status)
+{
+	import_run_end(container_of(b, struct cluster_request, batch), status);
 }
 
 static int may_start(struct cluster_request *rq)
@@ -223,9 +242,9 @@ static int may_start(struct cluster_request *rq)
 	if (c->import_running || c->many_running)
 		r = -EBUSY;
 	else
-		c->import_running = im;
+		*place_of(im) = im;
 	pthread_mutex_unlock(&c->lock);
-	return r < 0 ? err_set(&rq->error, r, "an import, a check or a large batch is running") : 0;
+	return r < 0 ? err_set(&rq->error, r, "an import or a large batch is running") : 0;
 }
 
 void import_start(struct cluster_request *rq)
@@ -243,6 +262,10 @@ void import_start(struct cluster_request *rq)
 	im->result.pid = rq->who.pid;
 	snprintf(im->result.state, sizeof(im->result.state), "running");
 	import_publish(im);
+	if (im->check) {
+		import_check_start(rq);
+		return;
+	}
 	rq->batch = (struct store_batch){ .fn = import_job, .done = import_done };
 	store_submit_job(rq->cluster->opt.store, &rq->batch);
 }

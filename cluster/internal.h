@@ -26,6 +26,7 @@ struct cluster {
 	bool import_open[2];                    /* a spool exists */
 	struct import_result import_results[2]; /* the last one, or that of the open spool */
 	struct import *import_running;          /* being committed */
+	struct import *check_running;           /* being compared, which stands in nobody's way */
 	bool many_running;                      /* changes of a source are */
 };
 

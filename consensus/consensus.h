@@ -106,6 +106,9 @@ struct consensus_loader_ops {
 	int (*add)(struct consensus_loader *l, const struct consensus_pin *p);
 	/* The same thread: no more comes. */
 	int (*seal)(struct consensus_loader *l);
+	/* Any thread that may block: what a commit would do, by a view of now; no allow is asked.
+	 * Changes nothing and writes nothing. */
+	int (*compare)(struct consensus_loader *l, struct consensus_load *ld, struct err *e);
 	/* Writer's thread, as a job: the pinset becomes what was added, all or nothing. */
 	int (*commit)(struct consensus_loader *l, struct consensus_load *ld, struct err *e);
 	/* Any thread, at any time; what was not committed never happened. */

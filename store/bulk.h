@@ -69,7 +69,8 @@ struct bulk_change {
 	size_t value_len;
 };
 
-/* Names every difference, without changing anything. */
+/* Names every difference (with @fn NULL only counts them) by a view of now, without changing
+ * anything. Any thread that may block; @b is sealed. */
 int bulk_diff(struct store *s, struct bulk *b, const atomic_bool *abort,
 	      int (*fn)(void *arg, const struct bulk_change *ch), void *arg,
 	      struct bulk_counts *ret);

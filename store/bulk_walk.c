@@ -176,7 +176,7 @@ static int diff_step(void *arg, const struct bulk_step *st)
 	d->counts->added += st->is_new && !st->is_old;
 	d->counts->changed += st->is_new && st->is_old && !st->equal;
 	d->counts->removed += !st->is_new && st->is_old;
-	if (st->equal || (!st->is_new && !st->is_old))
+	if (!d->fn || st->equal || (!st->is_new && !st->is_old))
 		return 0;
 	if (ch.gone) {
 		r = cid_from_bytes(st->old.cid, st->old.cid_len, &ch.cid, NULL);

@@ -214,24 +214,47 @@ static void loader_free(struct consensus_loader *base)
 
 /* ---- committing ---- */
 
+/* What is known before the pinset is looked at. */
+static int choose(const struct loader *l, struct consensus_load *ld, struct err *e)
+{
+	if (!l->sealed)
+		return err_set(e, -EINVAL, "the dump is not complete");
+	ld->used = ld->method == CONSENSUS_DEFAULT ? CONSENSUS_REPLACE : ld->method;
+	if (ld->used == CONSENSUS_REPLACE) {
+		cid_copy(&ld->head, &l->head);
+		ld->height = l->height;
+	}
+	return 0;
+}
+
+static int loader_compare(struct consensus_loader *base, struct consensus_load *ld, struct err *e)
+{
+	struct loader *l = container_of(base, struct loader, base);
+	int r = choose(l, ld, e);
+
+	if (r < 0)
+		return r;
+	r = crdt_load_compare(l->store, l->bulk, ld);
+	return r < 0 ? err_sys(e, r, "comparing with the pinset") : 0;
+}
+
 static int loader_commit(struct consensus_loader *base, struct consensus_load *ld, struct err *e)
 {
 	struct loader *l = container_of(base, struct loader, base);
 	struct bulk_check check = { .allow = ld->allow, .arg = ld->arg, .abort = ld->abort };
+	int r = choose(l, ld, e);
 
-	if (!l->sealed)
-		return err_set(e, -EINVAL, "the dump is not complete");
-	ld->used = ld->method == CONSENSUS_DEFAULT ? CONSENSUS_REPLACE : ld->method;
+	if (r < 0)
+		return r;
 	if (ld->used != CONSENSUS_REPLACE)
 		return crdt_load_update(l->store, l->bulk, ld, e);
-	cid_copy(&ld->head, &l->head);
-	ld->height = l->height;
 	return bulk_load(l->store, l->bulk, &check, &ld->counts, e);
 }
 
 static const struct consensus_loader_ops loader_ops = {
 	.add = loader_add,
 	.seal = loader_seal,
+	.compare = loader_compare,
 	.commit = loader_commit,
 	.free = loader_free,
 };

@@ -13,7 +13,10 @@
 
 int crdt_load_new(struct store *s, struct consensus_loader **ret);
 
-/* load_update.c. Writer's thread. @bulk is sealed. */
+/* load_update.c. Writer's thread, but for _compare. @bulk is sealed. */
+
+/* Counts the differences for any method. Any thread that may block. */
+int crdt_load_compare(struct store *s, struct bulk *bulk, struct consensus_load *ld);
 int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld, struct err *e);
 /* The same for changes that are made up now. */
 int crdt_load_many(struct store *s, const struct consensus_many *m, struct err *e);

@@ -81,6 +81,15 @@ static int close_ops(struct writing *w, struct store *s, int r)
 	return r == 0 ? path_fsync_dir(store_folder(s)) : r;
 }
 
+/* A merge leaves what is not in it. */
+static void count_what_stays(struct consensus_load *ld)
+{
+	if (ld->used != CONSENSUS_MERGE)
+		return;
+	ld->counts.pins += ld->counts.removed;
+	ld->counts.removed = 0;
+}
+
 /* Writes the differences durably. @ret_size: bytes. */
 static int write_ops(struct store *s, struct bulk *bulk, const char *path,
 		     struct consensus_load *ld, uint64_t *ret_size)
@@ -92,11 +101,16 @@ static int write_ops(struct store *s, struct bulk *bulk, const char *path,
 		return r;
 	r = bulk_diff(s, bulk, ld->abort, write_op, &w, &ld->counts);
 	r = close_ops(&w, s, r);
-	if (w.merge) {
-		ld->counts.pins += ld->counts.removed;
-		ld->counts.removed = 0;
-	}
+	count_what_stays(ld);
 	*ret_size = w.size;
+	return r;
+}
+
+int crdt_load_compare(struct store *s, struct bulk *bulk, struct consensus_load *ld)
+{
+	int r = bulk_diff(s, bulk, ld->abort, NULL, NULL, &ld->counts);
+
+	count_what_stays(ld);
 	return r;
 }
 

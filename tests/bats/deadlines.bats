@@ -88,6 +88,16 @@ short_deadline() {
 	wait $!
 }
 
+@test "a dump is checked while nothing can be committed" {
+	dump_lines 30 >"$BATS_TEST_TMPDIR/dump"
+	import_dump "$BATS_TEST_TMPDIR/dump"
+	dump_lines 20 >"$BATS_TEST_TMPDIR/dump"
+	hold
+	within 2000 cp "$BATS_TEST_TMPDIR/dump" "$M/state/check"
+	run -0 jq -c '[.state, .added, .removed]' "$M/state/check.result"
+	[ "$output" = '["done",0,10]' ]
+}
+
 @test "a stopped program takes back what has not begun" {
 	hold
 	run within 2500 timeout 1 touch "$pin"

@@ -155,6 +155,78 @@ static void sweep(enum consensus_method method, atomic_long *what)
 	assert_true(failed > 5);
 }
 
+/* Spooled, not committed. */
+static struct consensus_loader *spool_new(struct store *s)
+{
+	struct consensus_loader *l;
+
+	assert_int_equal(0, crdt_load_new(s, &l));
+	for (unsigned i = PINS / 2; i < PINS + PINS / 2; i++)
+		assert_int_equal(0, add(l, i, "new"));
+	assert_int_equal(0, l->ops->seal(l));
+	return l;
+}
+
+static int compare(struct consensus_loader *l, enum consensus_method method)
+{
+	struct consensus_load ld = { .method = method };
+	struct err e = { 0 };
+	int r = l->ops->compare(l, &ld, &e);
+
+	if (r == 0) {
+		assert_int_equal(PINS / 2, ld.counts.added);
+		assert_int_equal(PINS / 2, ld.counts.changed);
+		assert_int_equal(PINS / 2, ld.counts.removed);
+	} else {
+		assert_int_equal(r, e.code);
+	}
+	return r;
+}
+
+static void checks_write_nothing(void **state)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		struct consensus_loader *l;
+		struct store_fix f;
+
+		setup_old(&f);
+		l = spool_new(f.store);
+		atomic_store(&fault_disk, 0);
+		assert_int_equal(0, compare(l, methods[i]));
+		assert_int_equal(0, atomic_load(&fault_disk)); /* still to come */
+		fault_none();
+		assert_int_equal(0, which(&f));
+		l->ops->free(l);
+		store_fix_teardown(&f);
+	}
+}
+
+static void failing_allocations_leave_checks_without_effect(void **state)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		struct consensus_loader *l;
+		struct store_fix f;
+		long n = 0;
+		bool faulty;
+
+		setup_old(&f);
+		l = spool_new(f.store);
+		do {
+			int r;
+
+			atomic_store(&fault_alloc, n++);
+			r = compare(l, methods[i]);
+			faulty = atomic_load(&fault_alloc) < 0;
+			fault_none();
+			assert_int_equal(faulty, r < 0);
+		} while (faulty);
+		assert_true(n > 1);
+		assert_int_equal(0, which(&f));
+		l->ops->free(l);
+		store_fix_teardown(&f);
+	}
+}
+
 static void failing_allocations_leave_the_old_set(void **state)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
@@ -262,6 +334,8 @@ static void half_loaded_sets_are_dropped_at_the_next_start(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checks_write_nothing),
+		cmocka_unit_test(failing_allocations_leave_checks_without_effect),
 		cmocka_unit_test(failing_allocations_leave_the_old_set),
 		cmocka_unit_test(failing_writes_leave_the_old_set),
 		cmocka_unit_test(crashes_leave_the_old_or_the_new_set),

@@ -14,6 +14,7 @@
 #include "tests/lib/store_fixture.h"
 
 #define QM "QmbWqxBEKC3P8tqsKc98xmWNzrzDtRLMiMPL8wBuTGsMnR"
+#define QM2 "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 #define PEER "12D3KooWGr4zVmGwkmBDSKBzKH5SB3NEsDYzAMtg6Lv36YWnkMk4"
 #define PIN(cid) "{\"cid\":\"" cid "\",\"name\":\"n\"}\n"
 #define OLD_PINS 10
@@ -431,6 +432,47 @@ static void check_reports_and_changes_nothing(void **state)
 	assert_int_equal(-ENOENT, cluster_import_file(f->cluster));
 }
 
+static const char *const rehearsed[] = {
+	"{\"import\":{\"method\":\"merge\"}}\n" PIN(QM),
+	PIN(QM) "{\"cid\":\"" QM2 "\"}\n",
+	"{\"import\":{\"method\":\"merge\"}}\n{\"cid\":\"" QM "\",\"name\":\"other\"}\n",
+	"{\"import\":{\"method\":\"update\"}}\n" PIN(QM),
+	PIN(QM),
+};
+
+static void expect_same(const json_t *a, const json_t *b, const char *key)
+{
+	const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+
+	if ((x || y) && !json_equal(x, y))
+		fail_msg("%s is not the same", key);
+}
+
+static void check_reports_what_the_import_then_does(void **state)
+{
+	static const char *const keys[] = { "method",       "lines",   "pins",
+					    "added",        "changed", "removed",
+					    "unknown_keys", "head",    "revision_before" };
+	struct fix *f = *state;
+
+	for (size_t i = 0; i < sizeof(rehearsed) / sizeof(rehearsed[0]); i++) {
+		const char *text = rehearsed[i];
+		json_t *check, *done;
+		struct err e = { 0 };
+
+		assert_int_equal(0, import_pieces(f, text, strlen(text), 1000, true, &e));
+		assert_int_equal(0, import_text(f, text, &e));
+		check = result(f, true);
+		done = result(f, false);
+		if (!json_object_get(check, "head")) /* of operations it is not known before */
+			json_object_del(done, "head");
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			expect_same(check, done, keys[k]);
+		json_decref(check);
+		json_decref(done);
+	}
+}
+
 static void brake_refuses_imports_that_remove_most(void **state)
 {
 	struct fix *f = *state;
@@ -524,6 +566,7 @@ int main(void)
 		TEST(result_counts_and_the_dump_is_kept),
 		TEST(one_import_at_a_time),
 		TEST(check_reports_and_changes_nothing),
+		TEST(check_reports_what_the_import_then_does),
 		TEST(brake_refuses_imports_that_remove_most),
 		TEST(merge_adds_and_removes_nothing),
 		TEST(update_makes_operations_of_the_differences),
