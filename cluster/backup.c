@@ -233,7 +233,7 @@ static int write_dump(int fd, const struct store_txn *t)
 {
 	struct export *x;
 	uint8_t *chunk = malloc(CHUNK);
-	uint64_t offset = 0;
+	uint64_t offset = 0, begun = 0;
 	ssize_t n;
 	int r = chunk ? export_new(t, &x) : -ENOMEM;
 
@@ -244,6 +244,7 @@ static int write_dump(int fd, const struct store_txn *t)
 		if (r < 0)
 			break;
 		offset += (uint64_t)n;
+		path_write_back(fd, offset, &begun);
 	}
 	if (r == 0 && n < 0)
 		r = (int)n;

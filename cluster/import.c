@@ -15,9 +15,6 @@
 
 #define IMPORT_FILE "import.json"
 #define IMPORT_TEMP "import.json.new"
-#define WRITE_BACK_BYTES                                                                           \
-	(8u << 20) /* dirty pages go to disk in such pieces, not all at the end                    \
-		    */
 
 /* ---- the spool ---- */
 
@@ -44,12 +41,8 @@ static int spool(struct import *im, const void *p, size_t n)
 	if (r < 0)
 		return r;
 	im->received += n;
-	if (im->fd >= 0 && im->received - im->written_back >= WRITE_BACK_BYTES) {
-		/* Only a hint: what fails here fails again at the sync. */
-		sync_file_range(im->fd, (off_t)im->written_back,
-				(off_t)(im->received - im->written_back), SYNC_FILE_RANGE_WRITE);
-		im->written_back = im->received;
-	}
+	if (im->fd >= 0)
+		path_write_back(im->fd, im->received, &im->written_back);
 	return 0;
 }
 

@@ -88,6 +88,14 @@ int path_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+void path_write_back(int fd, uint64_t size, uint64_t *begun)
+{
+	if (size - *begun < PATH_BACK_BYTES)
+		return;
+	sync_file_range(fd, (off_t)*begun, (off_t)(size - *begun), SYNC_FILE_RANGE_WRITE);
+	*begun = size;
+}
+
 int path_fsync_dir(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "util/buf.h"
@@ -25,3 +26,9 @@ int path_fsync_dir(const char *dir);
 int path_unnamed(const char *dir);
 /* Writes all of it, through short writes and EINTR. */
 int path_write_all(int fd, const void *data, size_t len);
+/* For a large file that is written from its start to its end and synced then, after each write: the
+ * disk begins with what is written every PATH_BACK_BYTES, and not with all of it at the end.
+ * @size: written so far; @begun: the caller's memory, 0 at first. Only a hint: what fails here
+ * fails again at the sync. */
+#define PATH_BACK_BYTES (8u << 20)
+void path_write_back(int fd, uint64_t size, uint64_t *begun);

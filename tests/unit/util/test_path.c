@@ -154,6 +154,21 @@ static void write_all_reports_a_full_disk(void **state)
 	close(fd);
 }
 
+static void write_back_waits_for_a_piece_that_is_worth_it(void **state)
+{
+	int fd = path_unnamed(*state);
+	uint64_t begun = 0;
+
+	assert_true(fd >= 0);
+	path_write_back(fd, PATH_BACK_BYTES - 1, &begun);
+	assert_int_equal(0, begun);
+	path_write_back(fd, PATH_BACK_BYTES + 1, &begun);
+	assert_int_equal(PATH_BACK_BYTES + 1, begun);
+	path_write_back(fd, 2 * PATH_BACK_BYTES, &begun);
+	assert_int_equal(PATH_BACK_BYTES + 1, begun);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +179,7 @@ int main(void)
 		cmocka_unit_test(read_refuses_a_file_over_the_limit),
 		cmocka_unit_test(read_says_what_is_missing),
 		cmocka_unit_test(write_all_reports_a_full_disk),
+		cmocka_unit_test(write_back_waits_for_a_piece_that_is_worth_it),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
