@@ -68,9 +68,11 @@ static int rmdir_state(struct call *c, uint64_t dir, const char *name)
 	struct call_after after = { .reply = REPLY_NOTHING, .then = cleaned };
 	struct node_list l = { 0 };
 	struct node_entry en;
-	int r;
+	int r = next_state(c, dir, &l, &en);
 
-	if (next_state(c, dir, &l, &en) == 0)
+	if (r < 0 && r != -ENOENT)
+		return call_refuse(c, r, "reading the names of state/");
+	if (r == 0)
 		return call_refuse(c, -ENOTEMPTY,
 				   "to reset the peer, one program must remove the names in it and "
 				   "then the folder, as rm -r does");
