@@ -7,6 +7,7 @@
 #include "util/varint.h"
 
 #define HEADER "/multistream/1.0.0"
+#define HEADER_TOKEN "\x13" HEADER "\n"
 #define REFUSAL "na"
 #define LENGTH_MAX 2 /* bytes of an encoded length up to MSS_TOKEN_MAX */
 
@@ -98,8 +99,6 @@ static int proposed(struct mss *m, struct text t, struct buf *out, struct err *e
 static int take_token(struct mss *m, struct text t, struct buf *out, struct err *e)
 {
 	if (!m->header_seen) {
-		if (!text_is(t, HEADER))
-			return err_set(e, -EPROTO, "not multistream-select 1.0");
 		m->header_seen = true;
 		return 0;
 	}
@@ -125,6 +124,14 @@ static int token_size(const struct mss *m, size_t *ret_length, size_t *ret)
 	return 0;
 }
 
+/* A peer that speaks something else, or with another secret, is known by its first wrong byte: the
+ * length that it seems to announce may never come. */
+static bool can_be_header(const struct mss *m)
+{
+	return m->token_len < sizeof(HEADER_TOKEN) &&
+	       memcmp(m->token, HEADER_TOKEN, m->token_len) == 0;
+}
+
 /* Takes bytes up to the end of a token or of its length. */
 static int take_bytes(struct mss *m, const uint8_t *p, size_t n, size_t *used, struct buf *out,
 		      struct err *e)
@@ -139,6 +146,8 @@ static int take_bytes(struct mss *m, const uint8_t *p, size_t n, size_t *used, s
 	memcpy(m->token + m->token_len, p, want);
 	m->token_len += want;
 	*used += want;
+	if (!m->header_seen && !can_be_header(m))
+		return err_set(e, -EPROTO, "not multistream-select 1.0");
 	if (token_size(m, &length, &size) < 0)
 		return err_set(e, -EPROTO, "a token of a wrong length");
 	if (!size || m->token_len < size)

@@ -29,8 +29,9 @@ struct mss {
 	size_t n_protocols;
 	const char *agreed; /* one of protocols, when MSS_AGREED */
 
+	bool header_seen; /* the peer speaks multistream */
+
 	/* private */
-	bool header_seen;
 	size_t proposal; /* opener: which one is being asked; acceptor: how many came */
 	uint8_t token[MSS_TOKEN_MAX + 2];
 	size_t token_len;
@@ -41,7 +42,7 @@ struct mss {
 int mss_init_opener(struct mss *m, const char *const *protocols, size_t n, struct buf *out);
 int mss_init_acceptor(struct mss *m, const char *const *protocols, size_t n, struct buf *out);
 /* Feeds bytes; *ret_used of them were taken, none after the state left MSS_RUNNING. -EPROTO: a
- * token that is not one; close. */
+ * token that is not one, or a first one that cannot become the header any more; close. */
 int mss_feed(struct mss *m, const uint8_t *p, size_t n, size_t *ret_used, struct buf *out,
 	     struct err *e);
 /* A lazy opener sends its first bytes behind the proposal at once: one token, for that. */

@@ -212,13 +212,14 @@ static void the_longest_token_is_read_and_a_longer_one_refused_by_its_length(voi
 
 static void a_length_of_three_bytes_is_refused_at_the_second(void **state)
 {
-	static const uint8_t in[] = { 0x80, 0x80 };
+	static const uint8_t in[] = HEADER "\x80\x80";
+	const size_t n = strlen(HEADER) + 1;
 	struct buf out = BUF_INIT(0);
 	struct mss m;
 	size_t used;
 
-	assert_int_equal(accept_bytes(in, 1, noise, 1, &m, &used, &out), 0);
-	assert_int_equal(mss_feed(&m, in + 1, 1, &used, &out, NULL), -EPROTO);
+	assert_int_equal(accept_bytes(in, n, noise, 1, &m, &used, &out), 0);
+	assert_int_equal(mss_feed(&m, in + n, 1, &used, &out, NULL), -EPROTO);
 	buf_deinit(&out);
 }
 
@@ -234,12 +235,32 @@ static void another_first_token_than_the_header_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
 		size_t n = strlen(firsts[i]);
 
-		assert_int_equal(accept_bytes(firsts[i], n, noise, 1, &m, &used, &out),
-				 i == 5 ? 0 : -EPROTO); /* 'G' begins a token of 71 bytes */
+		assert_int_equal(accept_bytes(firsts[i], n, noise, 1, &m, &used, &out), -EPROTO);
+		assert_false(m.header_seen);
 		assert_int_equal(mss_init_opener(&m, noise, 1, &out), 0);
 		assert_int_equal(mss_feed(&m, (const uint8_t *)firsts[i], n, &used, &out, NULL),
-				 i == 5 ? 0 : -EPROTO);
+				 -EPROTO);
 	}
+	buf_deinit(&out);
+}
+
+/* What decrypts with another secret may announce a token that never comes. */
+static void a_first_token_is_refused_at_its_first_wrong_byte(void **state)
+{
+	struct buf out = BUF_INIT(0);
+	struct mss m;
+	size_t used;
+
+	for (size_t i = 0; i < strlen(HEADER); i++) {
+		uint8_t in[] = HEADER;
+
+		assert_int_equal(accept_bytes(in, i, noise, 1, &m, &used, &out), 0);
+		in[i]++;
+		assert_int_equal(mss_feed(&m, in + i, 1, &used, &out, NULL), -EPROTO);
+		assert_false(m.header_seen);
+	}
+	assert_int_equal(accept_bytes(HEADER, strlen(HEADER), noise, 1, &m, &used, &out), 0);
+	assert_true(m.header_seen);
 	buf_deinit(&out);
 }
 
@@ -373,6 +394,7 @@ int main(void)
 		cmocka_unit_test(the_longest_token_is_read_and_a_longer_one_refused_by_its_length),
 		cmocka_unit_test(a_length_of_three_bytes_is_refused_at_the_second),
 		cmocka_unit_test(another_first_token_than_the_header_is_refused),
+		cmocka_unit_test(a_first_token_is_refused_at_its_first_wrong_byte),
 		cmocka_unit_test(an_answer_to_another_proposal_is_refused),
 		cmocka_unit_test(the_opener_gives_up_when_all_is_refused),
 		cmocka_unit_test(sixteen_proposals_are_answered_and_the_next_is_refused),
