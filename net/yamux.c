@@ -228,6 +228,8 @@ static int take_ping(struct yamux *y, const struct yamux_frame *f, uint64_t now_
 		y->pongs++;
 	} else if (f->flags & YAMUX_ACK && y->awaiting_pong && f->length == y->ping_value) {
 		y->awaiting_pong = false;
+		y->rtt = now_ms - (y->deadline - YAMUX_PONG_MS);
+		y->rtt = y->rtt > 0 ? y->rtt : 1; /* 0 is none */
 		y->deadline = now_ms + YAMUX_KEEPALIVE_MS;
 	}
 	return 0;
@@ -249,7 +251,7 @@ static int take_header(struct yamux *y, uint64_t now_ms)
 	case YAMUX_PING:
 		return take_ping(y, &f, now_ms);
 	case YAMUX_GO_AWAY:
-		return yamux_fail(y, -EPROTO, "the peer ended the connection", f.length);
+		return yamux_fail(y, -ECONNRESET, "the peer ended the connection", f.length);
 	default:
 		return violation(y, "a frame of an unknown type", f.type);
 	}
@@ -343,4 +345,15 @@ int yamux_tick(struct yamux *y, uint64_t now_ms)
 	y->awaiting_pong = true;
 	y->deadline = now_ms + YAMUX_PONG_MS;
 	return 0;
+}
+
+void yamux_end(struct yamux *y, uint32_t code)
+{
+	yamux_queue(y, YAMUX_GO_AWAY, 0, 0, code);
+	yamux_fail(y, -ECANCELED, "we ended the connection", code);
+}
+
+uint64_t yamux_rtt_ms(const struct yamux *y)
+{
+	return y->rtt;
 }

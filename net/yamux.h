@@ -53,8 +53,9 @@ struct yamux_events {
 int yamux_new(bool dialer, const struct yamux_events *ev, uint64_t now_ms, struct yamux **ret);
 void yamux_free(struct yamux *y); /* streams are released with it */
 
-/* -EPROTO: the peer broke the protocol or said go-away; what yamux_out holds (a go-away where due)
- * is the last to be sent. Callbacks may open, write, close, reset and release streams. */
+/* -EPROTO: the peer broke the protocol; -ECONNRESET: it said go-away. What is drained after that
+ * (a go-away where due) is the last to be sent. Callbacks may open, write, close, reset and release
+ * streams. */
 int yamux_feed(struct yamux *y, const uint8_t *p, size_t n, uint64_t now_ms, struct err *e);
 /* Bytes to send now, moved to @out; then calls writable where room is what was wanted, so to be
  * called again when they are sent. Not from a callback. On an error nothing has moved. */
@@ -63,6 +64,11 @@ int yamux_drain(struct yamux *y, struct buf *out);
  * keepalive. */
 uint64_t yamux_deadline(const struct yamux *y);
 int yamux_tick(struct yamux *y, uint64_t now_ms);
+
+/* We end the connection: what is queued and a go-away are the last to be sent. */
+void yamux_end(struct yamux *y, uint32_t code);
+/* Round trip of the last keepalive, 0 while there was none. */
+uint64_t yamux_rtt_ms(const struct yamux *y);
 
 int yamux_open(struct yamux *y, struct yamux_stream **ret);
 void yamux_stream_set_arg(struct yamux_stream *s, void *arg);

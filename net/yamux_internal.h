@@ -59,6 +59,7 @@ struct yamux {
 	bool awaiting_pong;
 	uint32_t ping_value;
 	uint64_t deadline; /* for the pong, or for the next ping */
+	uint64_t rtt;
 
 	int failed; /* -errno: nothing goes in or out any more, but what is queued */
 	const char *why;

@@ -140,9 +140,9 @@ static const struct script scripts[] = {
 	{ "more than is left", DATA(NONE, "01", "00000001") "61" DATA(NONE, "01", "00040000"),
 	  -EPROTO, "data 1 61;", VIOLATION },
 	{ "more than credit at once", DATA(SYN, "02", "ffffffff"), -EPROTO, "open 2;", VIOLATION },
-	{ "go-away", AWAY("000000") PING(SYN, ZERO), -EPROTO, "", "" },
-	{ "go-away of an error", PING(SYN, ZERO) AWAY("000001"), -EPROTO, "", PING(ACK, ZERO) },
-	{ "go-away of collected garbage", AWAY("001005"), -EPROTO, "", "" },
+	{ "go-away", AWAY("000000") PING(SYN, ZERO), -ECONNRESET, "", "" },
+	{ "go-away of an error", PING(SYN, ZERO) AWAY("000001"), -ECONNRESET, "", PING(ACK, ZERO) },
+	{ "go-away of collected garbage", AWAY("001005"), -ECONNRESET, "", "" },
 };
 
 static void run_script(const struct script *c, size_t first, size_t step)
@@ -358,6 +358,37 @@ static void a_keepalive_is_sent_and_its_answer_awaited(void **state)
 	machine_stop(&m);
 }
 
+static void a_keepalive_measures_the_round_trip(void **state)
+{
+	static const uint8_t pong[] = { 0, YAMUX_PING, 0, YAMUX_ACK, 0, 0, 0, 0, 0, 0, 0, 1 };
+	const uint64_t sent = YAMUX_KEEPALIVE_MS + 5;
+	struct machine m;
+
+	machine_start(&m, true);
+	assert_int_equal(0, yamux_tick(m.y, sent));
+	assert_int_equal(0, yamux_rtt_ms(m.y));
+	assert_int_equal(0, yamux_feed(m.y, pong, sizeof(pong), sent + 42, NULL));
+	assert_int_equal(42, yamux_rtt_ms(m.y));
+	machine_stop(&m);
+}
+
+static void an_end_of_ours_is_a_go_away_behind_what_is_queued(void **state)
+{
+	struct yamux_stream *s;
+	struct machine m;
+
+	machine_start(&m, true);
+	assert_int_equal(0, yamux_open(m.y, &s));
+	yamux_end(m.y, 0x1006);
+	assert_int_equal(0, yamux_write(s, "a", 1));
+	yamux_stream_release(s);
+	assert_sends(&m, WINDOW(SYN, "01", ZERO) AWAY("001006"));
+	assert_int_equal(-ECANCELED, feed_hex(&m, PING(SYN, ZERO)));
+	assert_int_equal(-ECANCELED, yamux_tick(m.y, 0));
+	assert_sends(&m, "");
+	machine_stop(&m);
+}
+
 static void other_traffic_is_no_answer_to_a_keepalive(void **state)
 {
 	struct machine m;
@@ -383,6 +414,8 @@ int main(void)
 		cmocka_unit_test(events_may_open_write_and_shut),
 		cmocka_unit_test(ids_run_out_without_being_used_again),
 		cmocka_unit_test(a_keepalive_is_sent_and_its_answer_awaited),
+		cmocka_unit_test(a_keepalive_measures_the_round_trip),
+		cmocka_unit_test(an_end_of_ours_is_a_go_away_behind_what_is_queued),
 		cmocka_unit_test(other_traffic_is_no_answer_to_a_keepalive),
 	};
 
