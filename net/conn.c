@@ -155,7 +155,8 @@ static void check_stall(struct conn *c, uint64_t now, struct err *e)
 	if (unsent < c->unsent)
 		c->progress_ms = now;
 	c->unsent = unsent;
-	c->look_ms = now + CONN_WRITE_STALL_MS / STALL_LOOKS;
+	c->look_ms =
+	    min_u64(now + CONN_WRITE_STALL_MS / STALL_LOOKS, c->progress_ms + CONN_WRITE_STALL_MS);
 	if (now - c->progress_ms >= CONN_WRITE_STALL_MS)
 		err_set(e, -ETIMEDOUT, "the peer does not read");
 }

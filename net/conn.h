@@ -49,7 +49,9 @@ struct conn_context {
  * open or closed follows, never from within; otherwise neither. */
 int conn_dial(const struct conn_context *ctx, const struct sockaddr *to,
 	      const struct peerid *expected, uint64_t timeout_ms, struct conn **ret, struct err *e);
-/* Takes a connection that waits on @listener (from within its uv_connection_cb). As conn_dial. */
+/* Takes a connection that waits on @listener (from within its uv_connection_cb). As conn_dial.
+ * -ENOMEM: it may wait still, and the listener reports no other before it was taken: call again
+ * later (-EAGAIN: none waits). */
 int conn_accept(const struct conn_context *ctx, uv_stream_t *listener, struct conn **ret,
 		struct err *e);
 /* Says go-away where it is open, ends its streams with -ECANCELED (from within), and closes: what

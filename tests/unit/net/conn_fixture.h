@@ -9,11 +9,12 @@
 #include <string.h>
 #include <uv.h>
 
-#include "net/conn.h"
-#include "net/stream.h"
+#include "net/conn_internal.h"
+#include "net/yamux_internal.h"
 #include "util/buf.h"
 
 #define DIAL_MS 5000
+#define MARGIN_MS 2000 /* real time that a test may take between two times that it sets */
 #define CHANS_MAX 600
 
 struct net;
@@ -30,8 +31,10 @@ struct chan {
 	void (*on_data)(struct chan *ch, const uint8_t *p, size_t n);
 	void (*on_event)(struct chan *ch,
 			 const char *event); /* "agreed", "eof", "drained", "ended" */
-	size_t sent, to_send;                /* by chan_send_on */
+	struct chan *other;
+	size_t sent, to_send; /* by chan_send_on */
 	size_t n_got;
+	bool echo; /* what comes goes back */
 	bool bulk; /* what comes is compared with chan_byte, and not kept */
 };
 
@@ -47,6 +50,7 @@ struct peer {
 	struct stream_protocol offered; /* "/test/1" */
 	size_t n_offers;                /* 1; 0: streams are not accepted */
 	void (*on_open)(struct peer *p, struct conn *c);
+	void (*on_accepted)(struct peer *p, struct chan *ch); /* it owns its stream by now */
 	struct chan chans[CHANS_MAX]; /* of streams that came, in their order */
 	size_t n_chans;
 };
@@ -62,7 +66,7 @@ struct proxy {
 	bool eof[2];
 	size_t passed[2]; /* of all that came from each end */
 	size_t step;      /* bytes passed on in a turn of the loop, each way */
-	int corrupt;      /* the end whose next byte is passed on wrong; -1: none */
+	int corrupt;      /* the end whose next piece ends in a wrong byte; -1: none */
 	bool up, ended;
 };
 
@@ -70,6 +74,7 @@ struct net {
 	uv_loop_t loop;
 	uint8_t secret[32];
 	struct peer a, b; /* a listens, b dials */
+	bool may_fail;    /* what we ask for: memory is short */
 	struct proxy *proxy;
 };
 
@@ -91,9 +96,15 @@ void net_connect(struct net *n); /* and waits until it is open on both sides */
 void net_close(struct net *n);   /* closes what is open, and waits for the end */
 void peer_dial(struct peer *p, const struct sockaddr_in *to, const struct peerid *expected);
 
+/* What @c would never send: a frame of yamux with @n bytes behind it. */
+void conn_inject(struct conn *c, const struct yamux_frame *f, const void *p, size_t n);
+
+/* Before the first dial. */
 void proxy_start(struct net *n, size_t step);
 void proxy_end(struct proxy *p);  /* closes both ways */
 void proxy_deaf(struct proxy *p); /* neither reads nor passes anything on any more */
+/* Takes what lies in the kernel from the dialer, to no end. */
+void proxy_read_some(struct proxy *p);
 
 extern const struct stream_ops chan_ops;
 extern const char *const chan_protocol[1]; /* "/test/1" */
