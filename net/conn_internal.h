@@ -1,7 +1,7 @@
 /*
- * What the parts of a connection share: conn.c has the socket, the timer and the end, conn_layers.c
- * the way of the bytes through the layers, stream.c and stream_dialogue.c what is above yamux. For
- * them only.
+ * What the parts of a connection share: conn.c has its beginning and end, conn_turn.c the socket
+ * and the timer in between, conn_layers.c the way of the bytes through the layers; stream.c,
+ * stream_send.c and stream_dialogue.c what is above yamux. For them only.
  *
  * Each callback of libuv is one turn of a connection. What others call in between (stream_write,
  * conn_close...) changes state and wakes the timer, whose turn sends and ends: so no owner is
@@ -38,7 +38,7 @@ struct conn {
 	struct sockaddr_storage remote;
 	uint64_t opened_ms, bytes_in, bytes_out;
 
-	/* conn.c */
+	/* conn_turn.c */
 	uv_tcp_t tcp;
 	uv_timer_t timer;
 	uv_connect_t connect;
@@ -47,8 +47,9 @@ struct conn {
 	uint64_t upgrade_deadline;
 	struct buf sending; /* what @write has */
 	bool writing;
-	size_t unsent;                 /* of it, when that was last looked at */
-	uint64_t progress_ms, look_ms; /* when it last became less; when to look again */
+	size_t unsent;    /* of it, at the last look */
+	unsigned looks;   /* in a row that found no progress */
+	uint64_t look_ms; /* the next one */
 
 	/* conn_layers.c */
 	struct peerid expected; /* len 0: anybody */
@@ -67,10 +68,21 @@ struct conn {
 };
 
 /* conn.c */
-/* Gives the connection a turn soon. */
-void conn_wake(struct conn *c);
 /* It is over, in order or not: tells the owners of streams. The first reason counts. */
 void conn_fail(struct conn *c, const struct err *why);
+/* `closed` follows when they are closed, and the end of @c. */
+void conn_close_handles(struct conn *c);
+
+/* conn_turn.c */
+/* Gives the connection a turn soon. */
+void conn_wake(struct conn *c);
+/* The end of each turn: callbacks that are due, bytes to send, when the next turn is; or the end of
+ * what has failed. */
+void conn_settle(struct conn *c);
+void conn_set_timer(struct conn *c);
+/* The socket ended, or failed with @r. */
+void conn_lost(struct conn *c, int r);
+int conn_read(struct conn *c); /* begins to */
 
 /* conn_layers.c */
 /* Begins the upgrade; the socket is connected. */
@@ -109,18 +121,26 @@ void stream_events(struct conn *c, struct yamux_events *ret);
 /* The earliest deadline of a stream, UINT64_MAX without. */
 uint64_t streams_deadline(const struct conn *c);
 void streams_expire(struct conn *c, uint64_t now_ms);
-/* Calls `drained` where that is due. */
-void streams_relieve(struct conn *c);
 /* All are over. */
 void streams_end(struct conn *c, int why);
 
-/* For stream_dialogue.c. */
+/* Around a callback: in between, @s stays. Leaving tells whether it is alive. */
+void stream_enter(struct stream *s);
+bool stream_leave(struct stream *s);
+/* Its owner, if any, has let go. */
+void stream_drop(struct stream *s);
 void stream_set_deadline(struct stream *s, uint64_t ms_from_now);
 void stream_no_deadline(struct stream *s);
-/* Sends what can be sent. May free a stream that was let go of, unless it is busy. */
-void stream_pump(struct stream *s);
 /* It fails: the peer gets a reset with @code, its owner @why. */
 void stream_fail(struct stream *s, uint32_t code, int why);
+
+/* stream_send.c */
+/* Sends what can be sent. Drops a stream that was let go of when it is done. */
+void stream_pump(struct stream *s);
+/* @n bytes fewer are queued, of a stream. */
+void stream_unqueued(size_t n);
+/* Calls `drained` where that is due. */
+void streams_relieve(struct conn *c);
 
 /* stream_dialogue.c */
 /* @s->dialogue exists. Returns how many bytes of @p the dialogue took; ends, hands over or goes on

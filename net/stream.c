@@ -6,12 +6,6 @@
 
 #include "net/conn_internal.h"
 
-/* What is queued in all streams of the process, and those whose owner was refused a write. */
-static struct {
-	size_t queued;
-	struct list refused;
-} all = { .refused = { &all.refused, &all.refused } };
-
 /* ---- life ---- */
 
 static struct stream *stream_new(struct conn *c, struct yamux_stream *y)
@@ -29,8 +23,6 @@ static struct stream *stream_new(struct conn *c, struct yamux_stream *y)
 	return s;
 }
 
-static void unqueue(size_t n);
-
 /* No event comes any more, and no call does anything. */
 static void detach(struct stream *s)
 {
@@ -41,18 +33,17 @@ static void detach(struct stream *s)
 	list_del(&s->timed);
 	list_del(&s->refused);
 	dialogue_free(s);
-	unqueue(s->queue.len);
+	stream_unqueued(s->queue.len);
 	sendq_clear(&s->tokens);
 	sendq_clear(&s->queue);
 }
 
-static void enter(struct stream *s)
+void stream_enter(struct stream *s)
 {
 	s->busy++;
 }
 
-/* Whether it is alive still. */
-static bool leave(struct stream *s)
+bool stream_leave(struct stream *s)
 {
 	bool alive = s->y != NULL;
 
@@ -61,12 +52,11 @@ static bool leave(struct stream *s)
 	return alive;
 }
 
-/* Its owner, if any, has let go. */
-static void drop(struct stream *s)
+void stream_drop(struct stream *s)
 {
-	enter(s);
+	stream_enter(s);
 	detach(s);
-	leave(s);
+	stream_leave(s);
 }
 
 /* It ended by itself. */
@@ -74,11 +64,11 @@ static void end(struct stream *s, int why)
 {
 	const struct stream_ops *ops = s->ops;
 
-	enter(s);
+	stream_enter(s);
 	detach(s);
 	if (ops)
 		ops->ended(s->arg, s, why);
-	leave(s);
+	stream_leave(s);
 }
 
 void stream_fail(struct stream *s, uint32_t code, int why)
@@ -129,124 +119,6 @@ void streams_expire(struct conn *c, uint64_t now_ms)
 	}
 }
 
-/* ---- sending ---- */
-
-/* A refused write can be tried again: its owner hears of it in the connection's next turn. */
-static void try_relieve(struct stream *s)
-{
-	if (s->queue.len > STREAM_QUEUE_MAX / 2 ||
-	    all.queued > STREAM_QUEUE_TOTAL_MAX - STREAM_QUEUE_MAX / 2)
-		return;
-	list_del(&s->refused);
-	list_add_tail(&s->conn->relieved, &s->refused);
-	conn_wake(s->conn);
-}
-
-void streams_relieve(struct conn *c)
-{
-	while (!list_empty(&c->relieved)) {
-		struct stream *s = container_of(c->relieved.next, struct stream, refused);
-
-		list_del(&s->refused);
-		enter(s);
-		if (s->ops && s->ops->drained)
-			s->ops->drained(s->arg, s);
-		leave(s);
-	}
-}
-
-/* @n bytes fewer wait. */
-static void unqueue(size_t n)
-{
-	struct list *it, *next;
-
-	all.queued -= n;
-	if (n == 0)
-		return;
-	list_each_safe (it, next, &all.refused) {
-		try_relieve(container_of(it, struct stream, refused));
-	}
-}
-
-/* As much of @q as yamux takes; the bytes taken. */
-static size_t send_some(struct stream *s, struct sendq *q)
-{
-	size_t n, took, sum = 0;
-	const uint8_t *p;
-
-	do {
-		p = sendq_front(q, &n);
-		took = n > 0 ? yamux_write(s->y, p, n) : 0;
-		sendq_sent(q, took);
-		sum += took;
-	} while (took > 0 && took == n);
-	return sum;
-}
-
-static bool is_sent(const struct stream *s)
-{
-	return s->tokens.len == 0 && s->queue.len == 0;
-}
-
-void stream_pump(struct stream *s)
-{
-	size_t n = 0;
-
-	send_some(s, &s->tokens);
-	if (s->tokens.len == 0 && (!s->dialogue || s->lazy))
-		n = send_some(s, &s->queue);
-	s->spoke = s->spoke || n > 0;
-	if (n > 0)
-		unqueue(n);
-	if (s->shut && !s->sent_fin && is_sent(s) && (!s->dialogue || s->lazy)) {
-		s->sent_fin = true;
-		yamux_shut(s->y);
-		n++;
-	}
-	if (!s->let_go || s->dialogue)
-		return;
-	if (s->sent_fin && s->got_eof)
-		drop(s);
-	else if (n > 0 || list_empty(&s->timed))
-		stream_set_deadline(s, STREAM_LINGER_MS);
-}
-
-int stream_write(struct stream *s, const void *p, size_t n)
-{
-	int r;
-
-	if (!s->y || s->shut)
-		return -EPIPE;
-	if (n > STREAM_QUEUE_MAX)
-		return -EFBIG;
-	if (s->queue.len + n > STREAM_QUEUE_MAX || all.queued + n > STREAM_QUEUE_TOTAL_MAX) {
-		list_del(&s->refused);
-		list_add_tail(&all.refused, &s->refused);
-		return -EAGAIN;
-	}
-	r = sendq_append(&s->queue, p, n);
-	if (r < 0)
-		return r;
-	all.queued += n;
-	stream_pump(s);
-	conn_wake(s->conn);
-	return 0;
-}
-
-size_t stream_queued(const struct stream *s)
-{
-	return s->queue.len;
-}
-
-void stream_shut(struct stream *s)
-{
-	if (!s->y || s->shut)
-		return;
-	s->shut = true;
-	stream_pump(s);
-	conn_wake(s->conn);
-}
-
 void stream_close(struct stream *s)
 {
 	if (!s->y)
@@ -266,7 +138,7 @@ void stream_reset(struct stream *s, uint32_t code)
 		return;
 	conn_wake(s->conn);
 	yamux_reset(s->y, code);
-	drop(s);
+	stream_drop(s);
 }
 
 /* ---- receiving ---- */
@@ -304,11 +176,11 @@ static void on_opened(void *arg, struct yamux_stream *y)
 		yamux_stream_release(y);
 		return;
 	}
-	enter(s);
+	stream_enter(s);
 	c->ctx->inbound(c->ctx->arg, c, s);
 	if (s->y && !s->dialogue)
 		stream_reset(s, YAMUX_RESET_NEGOTIATION);
-	leave(s);
+	stream_leave(s);
 }
 
 static void on_data(void *arg, struct yamux_stream *y, const uint8_t *p, size_t n)
@@ -316,14 +188,14 @@ static void on_data(void *arg, struct yamux_stream *y, const uint8_t *p, size_t 
 	struct stream *s = yamux_stream_arg(y);
 	size_t used = 0;
 
-	enter(s);
+	stream_enter(s);
 	if (s->dialogue)
 		used = dialogue_feed(s, p, n);
 	if (s->ops && s->y && used < n)
 		s->ops->data(s->arg, s, p + used, n - used);
 	if (s->y)
 		consumed(s, n);
-	leave(s);
+	stream_leave(s);
 }
 
 static void on_eof(void *arg, struct yamux_stream *y)
@@ -335,10 +207,10 @@ static void on_eof(void *arg, struct yamux_stream *y)
 		stream_fail(s, YAMUX_RESET_NEGOTIATION, -EPROTO);
 		return;
 	}
-	enter(s);
+	stream_enter(s);
 	if (s->ops && s->ops->eof)
 		s->ops->eof(s->arg, s);
-	if (leave(s))
+	if (stream_leave(s))
 		stream_pump(s);
 }
 
@@ -386,7 +258,7 @@ int stream_open(struct conn *c, const char *const *protocols, size_t n, bool laz
 	conn_wake(c);
 	r = dialogue_open(s, protocols, n);
 	if (r < 0) {
-		drop(s);
+		stream_drop(s);
 		return r;
 	}
 	*ret = s;
