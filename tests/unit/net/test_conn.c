@@ -58,6 +58,9 @@ static void both_roles_upgrade(void **state)
 	memcpy(&remote, conn_remote(n->a.conn), sizeof(remote));
 	assert_int_equal(AF_INET, remote.sin_family);
 	assert_int_equal(htonl(INADDR_LOOPBACK), remote.sin_addr.s_addr);
+	conn_set_arg(n->a.conn, &remote);
+	assert_ptr_equal(&remote, conn_arg(n->a.conn));
+	assert_null(conn_arg(n->b.conn));
 	net_close(n);
 	assert_int_equal(1, n->a.closed);
 }
