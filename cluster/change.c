@@ -27,10 +27,7 @@ static int note_change(struct cluster_request *rq, const struct cid *cid, const 
 
 	if (rq->source.next) /* one entry for all, and a dump of what there was */
 		return 0;
-	r = buf_str(b, "\"cid\":");
-
-	if (r == 0)
-		r = json_write_string(b, text, n);
+	r = json_write_member(b, "cid", text, n);
 	if (r == 0)
 		r = buf_str(b, ",\"before\":");
 	if (r == 0)

@@ -64,6 +64,11 @@ static void on_replaced(void *arg)
 		c->events.all_changed(c->events.arg);
 }
 
+static int error_member(struct buf *out, const char *error)
+{
+	return json_write_member(out, "error", error ? error : "", error ? strlen(error) : 0);
+}
+
 static void on_status(void *arg, const struct cid *cid, uint64_t serial, enum status status,
 		      const char *error)
 {
@@ -73,9 +78,9 @@ static void on_status(void *arg, const struct cid *cid, uint64_t serial, enum st
 	int r;
 
 	cid_member(cid, cid_text, sizeof(cid_text));
-	r = buf_printf(&more, "%s,\"status\":\"%s\",\"error\":", cid_text, status_name(status));
+	r = buf_printf(&more, "%s,\"status\":\"%s\",", cid_text, status_name(status));
 	if (r == 0)
-		r = json_write_string(&more, error ? error : "", error ? strlen(error) : 0);
+		r = error_member(&more, error);
 	if (r == 0)
 		r = buf_terminate(&more);
 	if (r == 0)
@@ -86,11 +91,8 @@ static void on_status(void *arg, const struct cid *cid, uint64_t serial, enum st
 static void on_kubo(void *arg, bool up, const char *error)
 {
 	struct buf more = BUF_INIT(0);
-	int r = buf_str(&more, "\"error\":");
 
-	if (r == 0)
-		r = json_write_string(&more, error ? error : "", error ? strlen(error) : 0);
-	if (r == 0 && buf_terminate(&more) == 0)
+	if (error_member(&more, error) == 0 && buf_terminate(&more) == 0)
 		event_line(arg, up ? "kubo_up" : "kubo_down", (const char *)more.data);
 	buf_deinit(&more);
 }
@@ -467,13 +469,8 @@ void cluster_audit_refusal(struct cluster *c, const struct cluster_who *who, con
 			   int code, const char *reason)
 {
 	struct buf more = BUF_INIT(0);
-	int r = buf_str(&more, "\"path\":");
 
-	if (r == 0)
-		r = json_write_string(&more, path, strlen(path));
-	if (r == 0)
-		r = buf_terminate(&more);
-	if (r == 0)
+	if (json_write_member(&more, "path", path, strlen(path)) == 0 && buf_terminate(&more) == 0)
 		audit_line(c, who, "refused", (const char *)more.data, code, reason);
 	buf_deinit(&more);
 }

@@ -17,9 +17,9 @@ static int begin(struct buf *b)
 
 static int member(struct buf *b, const char *key, const char *value)
 {
-	int r = buf_printf(b, ",\"%s\":", key);
+	int r = buf_byte(b, ',');
 
-	return r < 0 ? r : json_write_string(b, value, strlen(value));
+	return r < 0 ? r : json_write_member(b, key, value, strlen(value));
 }
 
 static int user(struct buf *b, const struct cluster_who *who)

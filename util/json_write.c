@@ -104,6 +104,18 @@ int json_write_string(struct buf *out, const char *s, size_t n)
 	return r;
 }
 
+int json_write_member(struct buf *out, const char *key, const char *value, size_t n)
+{
+	size_t start = out->len;
+	int r = buf_printf(out, "\"%s\":", key);
+
+	if (r == 0)
+		r = json_write_string(out, value, n);
+	if (r < 0)
+		out->len = start;
+	return r;
+}
+
 static int write_number(struct buf *out, uint64_t v, bool negative)
 {
 	char text[20]; /* 2^64 - 1, or a sign and 2^63 */

@@ -12,5 +12,7 @@
 /* A quoted string. Escapes \" \\ \n \r \t \b \f, other control bytes as \u00XX, < > & and
  * U+2028/2029 as \uXXXX; everything else raw; each byte of invalid UTF-8 becomes U+FFFD. */
 int json_write_string(struct buf *out, const char *s, size_t n);
+/* "key":"value": a member of an object. @key is written as it is. */
+int json_write_member(struct buf *out, const char *key, const char *value, size_t n);
 int json_write_int(struct buf *out, int64_t v);
 int json_write_uint(struct buf *out, uint64_t v);

@@ -87,6 +87,27 @@ static void string_over_the_limit_leaves_the_buffer(void **state)
 	buf_deinit(&out);
 }
 
+static void member_is_key_and_string(void **state)
+{
+	struct buf out = BUF_INIT(0);
+
+	assert_int_equal(0, json_write_member(&out, "a_key", "b\"c\0d", 5));
+	assert_int_equal(0, buf_terminate(&out));
+	assert_string_equal("\"a_key\":\"b\\\"c\\u0000d\"", (const char *)out.data);
+	buf_deinit(&out);
+}
+
+static void member_over_the_limit_leaves_the_buffer(void **state)
+{
+	struct buf out = BUF_INIT(8);
+
+	assert_int_equal(0, buf_str(&out, "{"));
+	assert_int_equal(-EFBIG, json_write_member(&out, "key", "v", 1));
+	assert_int_equal(-EFBIG, json_write_member(&out, "longer", "", 0));
+	assert_int_equal(1, out.len);
+	buf_deinit(&out);
+}
+
 static void numbers_are_decimal_over_their_whole_range(void **state)
 {
 	struct buf out = BUF_INIT(0);
@@ -111,6 +132,8 @@ int main(void)
 		cmocka_unit_test(string_replaces_each_byte_of_invalid_utf8),
 		cmocka_unit_test(string_copies_all_other_ascii),
 		cmocka_unit_test(string_over_the_limit_leaves_the_buffer),
+		cmocka_unit_test(member_is_key_and_string),
+		cmocka_unit_test(member_over_the_limit_leaves_the_buffer),
 		cmocka_unit_test(numbers_are_decimal_over_their_whole_range),
 	};
 
