@@ -160,68 +160,85 @@ static int read_cid(struct decoder *d, struct cid *ret)
 	return 0;
 }
 
-static int read_peers(struct decoder *d, struct peerid **ret, size_t *ret_n)
+/* What a list of texts is made of. */
+struct item_kind {
+	const char *plural;
+	size_t size;
+	int (*parse)(const char *s, size_t n, void *ret, struct err *e);
+};
+
+static int parse_peer(const char *s, size_t n, void *ret, struct err *e)
 {
-	struct peerid *ids = NULL;
+	return peerid_parse(s, n, ret, e);
+}
+
+static int parse_address(const char *s, size_t n, void *ret, struct err *e)
+{
+	return multiaddr_parse(s, n, ret, e);
+}
+
+static const struct item_kind peers = { "peers", sizeof(struct peerid), parse_peer };
+static const struct item_kind addresses = { "addresses", sizeof(struct multiaddr), parse_address };
+
+static int read_item(struct decoder *d, const struct item_kind *kind, void **items, size_t n)
+{
+	struct err reason = { 0 };
+	struct pin_text text = { 0 };
+	size_t at;
+	int r;
+
+	scan_peek(&d->s);
+	at = d->s.at;
+	r = read_text(d, &text);
+	if (r < 0)
+		return r;
+	if (n == PIN_LIST_MAX)
+		return scan_fail(&d->s, -EFBIG, at, "%s: too many %s", d->key, kind->plural);
+	*items = pin_grow(d->p, *items, n, kind->size);
+	if (!*items)
+		return no_memory(d);
+	if (kind->parse(text.p, text.n, (char *)*items + n * kind->size, &reason) < 0)
+		return bad(d, at, reason.msg);
+	return 0;
+}
+
+static int read_list(struct decoder *d, const struct item_kind *kind, void **ret, size_t *ret_n)
+{
+	void *items = NULL;
 	bool first = true;
 	size_t n = 0;
 	int r;
 
 	while ((r = scan_element(&d->s, &first)) > 0) {
-		struct err reason = { 0 };
-		struct pin_text text = { 0 };
-		size_t at;
-
-		scan_peek(&d->s);
-		at = d->s.at;
-		r = read_text(d, &text);
+		r = read_item(d, kind, &items, n++);
 		if (r < 0)
 			return r;
-		if (n == PIN_LIST_MAX)
-			return scan_fail(&d->s, -EFBIG, at, "%s: too many peers", d->key);
-		ids = pin_grow(d->p, ids, n, sizeof(*ids));
-		if (!ids)
-			return no_memory(d);
-		if (peerid_parse(text.p, text.n, &ids[n++], &reason) < 0)
-			return bad(d, at, reason.msg);
 	}
 	if (r < 0)
 		return r;
-	*ret = ids;
+	*ret = items;
 	*ret_n = n;
 	return 0;
 }
 
+static int read_peers(struct decoder *d, struct peerid **ret, size_t *ret_n)
+{
+	void *items;
+	int r = read_list(d, &peers, &items, ret_n);
+
+	if (r == 0)
+		*ret = items;
+	return r;
+}
+
 static int read_origins(struct decoder *d)
 {
-	struct multiaddr *origins = NULL;
-	bool first = true;
-	size_t n = 0;
-	int r;
+	void *items;
+	int r = read_list(d, &addresses, &items, &d->p->n_origins);
 
-	while ((r = scan_element(&d->s, &first)) > 0) {
-		struct err reason = { 0 };
-		struct pin_text text = { 0 };
-		size_t at;
-
-		scan_peek(&d->s);
-		at = d->s.at;
-		r = read_text(d, &text);
-		if (r < 0)
-			return r;
-		if (n == PIN_LIST_MAX)
-			return scan_fail(&d->s, -EFBIG, at, "origins: too many addresses");
-		origins = pin_grow(d->p, origins, n, sizeof(*origins));
-		if (!origins)
-			return no_memory(d);
-		if (multiaddr_parse(text.p, text.n, &origins[n++], &reason) < 0)
-			return bad(d, at, reason.msg);
-	}
-	if (r < 0)
-		return r;
-	d->p->origins = origins;
-	d->p->n_origins = n;
-	return 0;
+	if (r == 0)
+		d->p->origins = items;
+	return r;
 }
 
 static int read_metadata(struct decoder *d)

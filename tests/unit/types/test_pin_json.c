@@ -628,6 +628,45 @@ static void large_documents_and_lists_are_refused(void **state)
 	buf_deinit(&text);
 }
 
+/* {"@key":[@n times @item]} */
+static void list_text(struct buf *text, const char *key, const char *item, size_t n)
+{
+	buf_reset(text);
+	assert_int_equal(0, buf_printf(text, "{\"%s\":[", key));
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(0, buf_printf(text, "%s\"%s\"", i ? "," : "", item));
+	assert_int_equal(0, buf_str(text, "]}"));
+}
+
+static void lists_have_a_longest_length(void **state)
+{
+	static const struct {
+		const char *key, *item, *message;
+	} cases[] = {
+		{ "allocations", PEER, "allocations: too many peers" },
+		{ "user_allocations", PEER, "user_allocations: too many peers" },
+		{ "origins", "/ip4/1.2.3.4", "origins: too many addresses" },
+	};
+	struct buf text = BUF_INIT(0);
+	struct pin_json_keys keys;
+	struct pin p;
+
+	pin_init(&p);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct err e = { 0 };
+
+		list_text(&text, cases[i].key, cases[i].item, PIN_LIST_MAX);
+		assert_int_equal(0, decode((char *)text.data, text.len, &p, &keys, NULL));
+		assert_int_equal(PIN_LIST_MAX,
+				 p.n_allocations + p.n_user_allocations + p.n_origins);
+		list_text(&text, cases[i].key, cases[i].item, PIN_LIST_MAX + 1);
+		assert_int_equal(-EFBIG, decode((char *)text.data, text.len, &p, &keys, &e));
+		assert_non_null(strstr(e.msg, cases[i].message));
+	}
+	pin_deinit(&p);
+	buf_deinit(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -646,6 +685,7 @@ int main(void)
 		cmocka_unit_test(the_document_has_one_value_a_line),
 		cmocka_unit_test(a_failure_leaves_the_output_as_it_was),
 		cmocka_unit_test(large_documents_and_lists_are_refused),
+		cmocka_unit_test(lists_have_a_longest_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
