@@ -76,6 +76,11 @@ static uint64_t allowance_now(const struct brake *b, int64_t now)
 	return now < b->allowance_until_ms ? b->allowance : 0;
 }
 
+static void spend(struct brake *b, uint64_t n)
+{
+	b->allowance -= n < b->allowance ? n : b->allowance;
+}
+
 static int refuse(struct brake *b, uint64_t n, uint64_t limit, struct err *e)
 {
 	uint64_t left = b->pins_before > b->burst ? b->pins_before - b->burst : 0;
@@ -123,8 +128,8 @@ void brake_count(struct brake *b, uint64_t n)
 	pthread_mutex_lock(&b->lock);
 	b->burst += n;
 	b->last_ms = now;
-	if (b->burst > limit_of(b) && allowance_now(b, now) > 0)
-		b->allowance -= n < b->allowance ? n : b->allowance;
+	if (b->burst > limit_of(b))
+		spend(b, n);
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -152,6 +157,13 @@ int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct 
 			    (unsigned long long)removed);
 	pthread_mutex_unlock(&b->lock);
 	return r;
+}
+
+void brake_count_import(struct brake *b, uint64_t removed)
+{
+	pthread_mutex_lock(&b->lock);
+	spend(b, removed);
+	pthread_mutex_unlock(&b->lock);
 }
 
 bool brake_engaged(struct brake *b)

@@ -29,6 +29,8 @@ void brake_uncount(struct brake *b, uint64_t n);
 
 /* An import may remove half of the pins, when they are more than 100. */
 int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct err *e);
+/* One that passed did remove them: they use up what is allowed, whether or not they needed it. */
+void brake_count_import(struct brake *b, uint64_t removed);
 
 bool brake_engaged(struct brake *b); /* a burst is being refused */
 /* Commits since the state that is kept of before the burst; 0 when none is. */

@@ -152,6 +152,7 @@ static int import_job(struct store_txn *none, struct store_batch *b)
 		r = im->loader->ops->commit(im->loader, &im->load, &rq->error);
 	if (r < 0)
 		return import_run_explain(rq, r);
+	brake_count_import(rq->cluster->brake, im->load.counts.removed);
 	r = keep_spool(im);
 	if (r < 0)
 		log_warn("the dump was imported, but not kept as the last one: %s", strerror(-r));

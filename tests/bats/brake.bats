@@ -104,6 +104,17 @@ braked() {
 	echo 150 >"$M/state/allow"
 	import_dump "$BATS_TEST_TMPDIR/wrong"
 	pins_are 40
+	[ "$(cat "$M/state/allow")" = 0 ]
+}
+
+@test "what an import removed is not allowed once more" {
+	dump_lines 150 other >"$BATS_TEST_TMPDIR/other"
+	echo 200 >"$M/state/allow"
+	import_dump "$BATS_TEST_TMPDIR/other"
+	[ "$(cat "$M/state/allow")" = 50 ]
+	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/export"
+	pins_are 150
+	[ "$(cat "$M/state/allow")" = 50 ]
 }
 
 @test "state/allow takes a number alone" {

@@ -109,6 +109,22 @@ static void the_refusal_names_a_number_that_lets_it_pass(void **state)
 	assert_int_equal(0, remove_pins(f, 50, &e));
 }
 
+static void an_import_uses_up_what_is_allowed(void **state)
+{
+	struct fix *f = *state;
+	struct err e = { 0 };
+
+	assert_int_equal(-EPERM, brake_check_import(f->brake, 8000, 5000, &e));
+	brake_allow(f->brake, 6000);
+	assert_int_equal(0, brake_check_import(f->brake, 8000, 5000, &e));
+	assert_int_equal(6000, brake_allowance(f->brake)); /* it may still fail */
+	brake_count_import(f->brake, 5000);
+	assert_int_equal(1000, brake_allowance(f->brake));
+	assert_int_equal(-EPERM, brake_check_import(f->brake, 8000, 5000, &e));
+	brake_count_import(f->brake, 5000);
+	assert_int_equal(0, brake_allowance(f->brake));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +133,7 @@ int main(void)
 		TEST(a_burst_ends_at_a_tenth_of_many_pins),
 		TEST(what_is_allowed_passes_once),
 		TEST(the_refusal_names_a_number_that_lets_it_pass),
+		TEST(an_import_uses_up_what_is_allowed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

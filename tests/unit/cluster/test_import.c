@@ -487,6 +487,35 @@ static void brake_refuses_imports_that_remove_most(void **state)
 	expect_number(f, false, "removed", 300);
 }
 
+static void allow(struct fix *f, uint64_t n)
+{
+	struct cluster_request *rq = cluster_request_new(CLUSTER_ALLOW, 0);
+
+	assert_non_null(rq);
+	rq->number = n;
+	rq->done = on_done;
+	answer = (struct answer){ 0 };
+	cluster_post(f->cluster, rq);
+	while (!answer.done)
+		uv_run(&f->store.loop, UV_RUN_ONCE);
+	assert_int_equal(0, answer.status);
+}
+
+static void imports_use_up_what_the_brake_allows(void **state)
+{
+	struct fix *f = *state;
+	struct err e = { 0 };
+
+	put_old(f, 300);
+	allow(f, 310);
+	assert_int_equal(0, import_pieces(f, PIN(QM), sizeof(PIN(QM)) - 1, 1000, true, &e));
+	assert_int_equal(-EINVAL, import_text(f, "{\"import\":{\"method\":\"replace\"}}\n", &e));
+	assert_int_equal(310, cluster_allowance(f->cluster)); /* nothing was removed */
+	assert_int_equal(0, import_text(f, PIN(QM), &e));
+	assert_int_equal(1, count_pins(f));
+	assert_int_equal(10, cluster_allowance(f->cluster));
+}
+
 static void merge_adds_and_removes_nothing(void **state)
 {
 	struct fix *f = *state;
@@ -568,6 +597,7 @@ int main(void)
 		TEST(check_reports_and_changes_nothing),
 		TEST(check_reports_what_the_import_then_does),
 		TEST(brake_refuses_imports_that_remove_most),
+		TEST(imports_use_up_what_the_brake_allows),
 		TEST(merge_adds_and_removes_nothing),
 		TEST(update_makes_operations_of_the_differences),
 		TEST(stopping_gives_a_running_import_up),
