@@ -76,9 +76,12 @@ static uint64_t allowance_now(const struct brake *b, int64_t now)
 	return now < b->allowance_until_ms ? b->allowance : 0;
 }
 
-static void spend(struct brake *b, uint64_t n)
+static uint64_t spend(struct brake *b, uint64_t n)
 {
-	b->allowance -= n < b->allowance ? n : b->allowance;
+	uint64_t spent = n < b->allowance ? n : b->allowance;
+
+	b->allowance -= spent;
+	return spent;
 }
 
 static int refuse(struct brake *b, uint64_t n, uint64_t limit, struct err *e)
@@ -121,23 +124,24 @@ int brake_check(struct brake *b, const struct store_txn *t, uint64_t n, struct e
 	return r;
 }
 
-void brake_count(struct brake *b, uint64_t n)
+uint64_t brake_count(struct brake *b, uint64_t n)
 {
 	int64_t now = clock_mono_ms();
+	uint64_t spent = 0;
 
 	pthread_mutex_lock(&b->lock);
 	b->burst += n;
 	b->last_ms = now;
 	if (b->burst > limit_of(b))
-		spend(b, n);
+		spent = spend(b, n);
 	pthread_mutex_unlock(&b->lock);
+	return spent;
 }
 
-void brake_uncount(struct brake *b, uint64_t n)
+void brake_uncount(struct brake *b, uint64_t n, uint64_t spent)
 {
 	pthread_mutex_lock(&b->lock);
-	if (b->burst > limit_of(b) && allowance_now(b, clock_mono_ms()) > 0)
-		b->allowance += n;
+	b->allowance += spent;
 	b->burst -= n < b->burst ? n : b->burst;
 	pthread_mutex_unlock(&b->lock);
 }

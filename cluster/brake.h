@@ -22,10 +22,10 @@ void brake_free(struct brake *b);
 /* Writer's thread: may @n more pins go? -EPERM with numbers and the way on in words. The first of a
  * burst keeps a view of the state before it. */
 int brake_check(struct brake *b, const struct store_txn *t, uint64_t n, struct err *e);
-/* The removals of a passed check were applied. */
-void brake_count(struct brake *b, uint64_t n);
-/* Those of a brake_count did not become durable. */
-void brake_uncount(struct brake *b, uint64_t n);
+/* The removals of a passed check are applied. Returns what they used up of the allowance. */
+uint64_t brake_count(struct brake *b, uint64_t n);
+/* The removals of a brake_count, which used up @spent, did not become durable. */
+void brake_uncount(struct brake *b, uint64_t n, uint64_t spent);
 
 /* An import may remove half of the pins, when they are more than 100. */
 int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct err *e);

@@ -113,6 +113,17 @@ int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 	return r;
 }
 
+void change_count(struct cluster_request *rq, uint64_t removals)
+{
+	rq->counted = removals;
+	rq->spent = brake_count(rq->cluster->brake, removals);
+}
+
+void change_uncount(struct cluster_request *rq)
+{
+	brake_uncount(rq->cluster->brake, rq->counted, rq->spent);
+}
+
 static int change_decide(struct store_txn *t, struct consensus_op *op)
 {
 	struct cluster_request *rq = container_of(op, struct cluster_request, op);
@@ -142,7 +153,7 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 	if (r >= 0 && removals > 0 && !rq->expiry) {
 		r = brake_check(c->brake, t, removals, &op->error);
 		if (r == 0)
-			brake_count(c->brake, rq->counted = removals);
+			change_count(rq, removals);
 	}
 	if (r < 0)
 		op->n_changes = 0;
@@ -188,7 +199,7 @@ static void change_done(struct consensus_op *op, int status)
 	struct cluster *c = rq->cluster;
 
 	if (status < 0)
-		brake_uncount(c->brake, rq->counted);
+		change_uncount(rq);
 	if (status < 0)
 		rq->error = op->error;
 	else if (op->n_changes > 0)

@@ -60,7 +60,7 @@ static int allow(void *arg, const struct store_txn *t, struct err *e)
 	if (r == 0 && store_info(t)->pins > 0)
 		r = dump_before(c, "batch", e);
 	if (r == 0 && rq->unpinned > 0)
-		brake_count(c->brake, rq->unpinned);
+		change_count(rq, rq->unpinned);
 	return r;
 }
 
@@ -85,6 +85,8 @@ static void many_done(struct store_batch *b, int status)
 	pthread_mutex_lock(&c->lock);
 	c->many_running = false;
 	pthread_mutex_unlock(&c->lock);
+	if (status < 0)
+		change_uncount(rq);
 	if (status == 0 && rq->pinned + rq->unpinned > 0) {
 		snprintf(more, sizeof(more), "\"pinned\":%" PRIu64 ",\"unpinned\":%" PRIu64,
 			 rq->pinned, rq->unpinned);

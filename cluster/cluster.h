@@ -83,7 +83,7 @@ struct cluster_request {
 	struct store_txn *view;    /* what a dump is made of */
 	uint64_t pinned, unpinned; /* of a source */
 	bool expiry;               /* of the peer itself: pins whose time is over */
-	uint64_t counted;          /* removals in the brake's burst */
+	uint64_t counted, spent;   /* removals in the brake's burst; what it allowed for them */
 	atomic_int claim;          /* whether it has begun, or never will */
 	int status;
 };

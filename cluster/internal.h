@@ -43,6 +43,9 @@ void expire_pins(struct cluster *c);
 /* Fills one change by the state in @t. 1: it is one, 0: nothing to do. */
 int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 		       const struct cluster_item *item, struct consensus_change *ch, struct err *e);
+/* The removals that passed the brake count in its burst, until they fail. */
+void change_count(struct cluster_request *rq, uint64_t removals);
+void change_uncount(struct cluster_request *rq);
 
 /* change_many.c */
 void many_start(struct cluster_request *rq);

@@ -158,21 +158,51 @@ void peer_close(struct peer *p)
 
 /* ---- requests ---- */
 
+static void fill_item(struct cluster_item *item, const struct peer_step *step)
+{
+	store_fix_pin(&item->pin, step->i, step->name ? step->name : "");
+	item->unpin = !step->name;
+	item->pin.timestamp = PIN_TIME_UNSET;
+	if (step->expires)
+		item->pin.expire_at = EXPIRES;
+	item->keys.given = PIN_KEY_NAME | PIN_KEY_EXPIRE_AT;
+}
+
 struct cluster_request *peer_change(const struct peer_step *steps, size_t n)
 {
 	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, n);
 
 	assert_non_null(rq);
-	for (size_t k = 0; k < n; k++) {
-		struct cluster_item *item = &rq->items[k];
+	for (size_t k = 0; k < n; k++)
+		fill_item(&rq->items[k], &steps[k]);
+	return rq;
+}
 
-		store_fix_pin(&item->pin, steps[k].i, steps[k].name ? steps[k].name : "");
-		item->unpin = !steps[k].name;
-		item->pin.timestamp = PIN_TIME_UNSET;
-		if (steps[k].expires)
-			item->pin.expire_at = EXPIRES;
-		item->keys.given = PIN_KEY_NAME | PIN_KEY_EXPIRE_AT;
-	}
+struct source {
+	const struct peer_step *steps;
+	size_t n;
+};
+
+static int source_next(void *arg, struct cluster_item *ret, struct err *e)
+{
+	struct source *s = arg;
+
+	if (s->n == 0)
+		return 0;
+	fill_item(ret, s->steps++);
+	s->n--;
+	return 1;
+}
+
+struct cluster_request *peer_change_many(const struct peer_step *steps, size_t n)
+{
+	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, 0);
+	struct source *s = malloc(sizeof(*s));
+
+	assert_non_null(rq);
+	assert_non_null(s);
+	*s = (struct source){ .steps = steps, .n = n };
+	rq->source = (struct cluster_source){ .next = source_next, .free = free, .arg = s };
 	return rq;
 }
 
@@ -241,6 +271,16 @@ void peer_pin(struct peer *p, unsigned from, unsigned to, const char *name)
 }
 
 /* ---- looking ---- */
+
+bool peer_works(struct peer *p)
+{
+	struct store_txn *t;
+	int r = store_read(p->store, &t);
+
+	if (r == 0)
+		store_read_end(t);
+	return r == 0;
+}
 
 static bool as_in_model(const struct store_txn *t, const struct peer *p, unsigned i)
 {

@@ -53,6 +53,8 @@ struct peer_step {
 };
 
 struct cluster_request *peer_change(const struct peer_step *steps, size_t n);
+/* The same as a large batch is: from a source. @steps live as long as the request. */
+struct cluster_request *peer_change_many(const struct peer_step *steps, size_t n);
 /* Carries it out; returns its status. */
 int peer_run(struct peer *p, struct cluster_request *rq);
 /* The same for several at once. @ret gets the status. */
@@ -65,6 +67,8 @@ void peer_pin(struct peer *p, unsigned from, unsigned to, const char *name);
 /* Brings the peer back to the model. */
 void peer_restore(struct peer *p);
 
+/* False: LMDB gave the environment up, as it does when its meta page could not be written. */
+bool peer_works(struct peer *p);
 /* The peer has exactly the pins of the model, and all its counters and indexes are right. */
 bool peer_is_model(struct peer *p);
 void peer_recount(struct peer *p);

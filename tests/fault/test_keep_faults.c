@@ -119,16 +119,6 @@ static struct cluster_request *request(enum cluster_verb verb, const char *text)
 	return rq;
 }
 
-static bool works(struct peer *p)
-{
-	struct store_txn *t;
-	int r = store_read(p->store, &t);
-
-	if (r == 0)
-		store_read_end(t);
-	return r == 0;
-}
-
 /* ---- cleanup ---- */
 
 static int nothing(struct store_txn *t, struct store_batch *b)
@@ -185,7 +175,7 @@ static void sweep_clean(atomic_long *what)
 		faulty = atomic_load(what) < 0;
 		fault_none();
 		failed += r < 0;
-		if (!works(&p)) {
+		if (!peer_works(&p)) {
 			peer_close(&p);
 			peer_open(&p);
 		}

@@ -55,17 +55,6 @@ static void teardown(struct peer *p)
 	peer_remove(p);
 }
 
-/* LMDB gives up an environment whose meta page could not be written. */
-static bool is_dead(struct peer *p)
-{
-	struct store_txn *t;
-	int r = store_read(p->store, &t);
-
-	if (r == 0)
-		store_read_end(t);
-	return r < 0;
-}
-
 /* What must be true after @r, which was of the scenario. Brings the old state back. */
 static void check(struct peer *p, const struct scenario *s, int r, const struct store_info *before,
 		  bool recount)
@@ -112,7 +101,7 @@ static void sweep(const struct scenario *s, bool batching, atomic_long *what)
 			assert_int_equal(0, r);
 		if (r < 0)
 			assert_true(p.reason[0] != '\0');
-		if (is_dead(&p)) {
+		if (!peer_works(&p)) {
 			assert_ptr_equal(&fault_disk, what);
 			peer_close(&p);
 			peer_open(&p);

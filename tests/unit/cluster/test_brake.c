@@ -43,12 +43,19 @@ static void have_pins(struct fix *f, uint64_t n)
 	assert_int_equal(0, store_commit(t));
 }
 
-static int remove_pins(struct fix *f, uint64_t n, struct err *e)
+static int check(struct fix *f, uint64_t n, struct err *e)
 {
 	struct store_txn *t = store_fix_read(&f->store);
 	int r = brake_check(f->brake, t, n, e);
 
 	store_read_end(t);
+	return r;
+}
+
+static int remove_pins(struct fix *f, uint64_t n, struct err *e)
+{
+	int r = check(f, n, e);
+
 	if (r == 0)
 		brake_count(f->brake, n);
 	return r;
@@ -125,6 +132,28 @@ static void an_import_uses_up_what_is_allowed(void **state)
 	assert_int_equal(0, brake_allowance(f->brake));
 }
 
+static void what_did_not_become_durable_may_go_again(void **state)
+{
+	struct fix *f = *state;
+	struct err e = { 0 };
+	uint64_t free, allowed;
+
+	have_pins(f, 500);
+	brake_allow(f->brake, 30);
+	assert_int_equal(0, check(f, 100, &e));
+	free = brake_count(f->brake, 100);
+	assert_int_equal(0, check(f, 30, &e));
+	allowed = brake_count(f->brake, 30);
+	assert_int_equal(0, brake_allowance(f->brake));
+	assert_int_equal(-EPERM, check(f, 1, &e));
+	brake_uncount(f->brake, 100, free);
+	brake_uncount(f->brake, 30, allowed);
+	assert_int_equal(30, brake_allowance(f->brake));
+	assert_int_equal(0, remove_pins(f, 100, &e));
+	assert_int_equal(0, remove_pins(f, 30, &e));
+	assert_int_equal(-EPERM, check(f, 1, &e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +163,7 @@ int main(void)
 		TEST(what_is_allowed_passes_once),
 		TEST(the_refusal_names_a_number_that_lets_it_pass),
 		TEST(an_import_uses_up_what_is_allowed),
+		TEST(what_did_not_become_durable_may_go_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
