@@ -8,7 +8,8 @@
 
 #define BRAKE_BURST_MS (60 * 1000)
 #define BRAKE_ALLOW_MS (10 * 60 * 1000)
-#define BRAKE_FLOOR 100 /* so many may always go */
+#define BRAKE_FLOOR 100         /* so many may always go */
+#define BRAKE_VIEW_COMMITS 5000 /* a view that is older keeps too many pages of the store */
 
 struct brake {
 	struct store *store;
@@ -180,14 +181,14 @@ bool brake_engaged(struct brake *b)
 	return engaged;
 }
 
-uint64_t brake_view_age(struct brake *b)
+bool brake_wants_dump(struct brake *b)
 {
-	uint64_t n;
+	bool wanted;
 
 	pthread_mutex_lock(&b->lock);
-	n = b->view ? store_commits_since(b->view) : 0;
+	wanted = b->view && (b->engaged || store_commits_since(b->view) > BRAKE_VIEW_COMMITS);
 	pthread_mutex_unlock(&b->lock);
-	return n;
+	return wanted;
 }
 
 struct store_txn *brake_take_view(struct brake *b)
@@ -199,6 +200,18 @@ struct store_txn *brake_take_view(struct brake *b)
 	b->view = NULL;
 	pthread_mutex_unlock(&b->lock);
 	return view;
+}
+
+void brake_return_view(struct brake *b, struct store_txn *view)
+{
+	pthread_mutex_lock(&b->lock);
+	if (!b->view) {
+		b->view = view;
+		view = NULL;
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (view) /* there is a new burst, with a view of its own */
+		store_read_end(view);
 }
 
 void brake_allow(struct brake *b, uint64_t n)

@@ -33,11 +33,14 @@ int brake_check_import(struct brake *b, uint64_t pins, uint64_t removed, struct 
 void brake_count_import(struct brake *b, uint64_t removed);
 
 bool brake_engaged(struct brake *b); /* a burst is being refused */
-/* Commits since the state that is kept of before the burst; 0 when none is. */
-uint64_t brake_view_age(struct brake *b);
+/* The state before the burst should be dumped: removals are being refused, or the view of it keeps
+ * too many old pages. */
+bool brake_wants_dump(struct brake *b);
 /* Takes the view of the state before the burst (to be dumped, then ended), or NULL. Loop's thread,
- * after a refusal, before an allowance, or when it has become old. */
+ * when a dump is wanted, or before an allowance. */
 struct store_txn *brake_take_view(struct brake *b);
+/* Gives one back that could not be dumped. */
+void brake_return_view(struct brake *b, struct store_txn *view);
 /* @n removals pass within the next ten minutes. */
 void brake_allow(struct brake *b, uint64_t n);
 uint64_t brake_allowance(struct brake *b);

@@ -209,7 +209,7 @@ static void change_done(struct consensus_op *op, int status)
 	for (size_t i = 0; i < rq->n_items; i++)
 		buf_deinit(&op->changes[i].value);
 	free(op->changes);
-	if (status == -EPERM && brake_engaged(c->brake))
+	if (status == -EPERM)
 		keep_before_burst(c);
 	request_end(rq, status);
 }

@@ -94,7 +94,7 @@ static void many_done(struct store_batch *b, int status)
 		event_line(c, "batch", more);
 		c->consensus_events.replaced(c->consensus_events.arg);
 	}
-	if (status == -EPERM && brake_engaged(c->brake))
+	if (status == -EPERM)
 		keep_before_burst(c);
 	request_end(rq, status);
 }

@@ -18,7 +18,6 @@
 #define EVENTS_BYTES (8u << 20)
 #define AUDIT_BYTES (16u << 20)
 #define TICK_MS 1000
-#define BRAKE_VIEW_COMMITS 5000
 
 /* ---- what consensus and tracker report ---- */
 
@@ -264,12 +263,11 @@ static void tick(uv_timer_t *timer)
 	struct cluster *c = container_of(timer, struct cluster, tick);
 
 	brake_tick(c->brake);
-	/* A burst that goes on keeps old pages of the store: its dump is made before it is needed.
-	 */
-	if (!c->closing && brake_view_age(c->brake) > BRAKE_VIEW_COMMITS)
-		keep_before_burst(c);
-	if (!c->closing)
-		expire_pins(c);
+	c->keep_failed = false;
+	if (c->closing)
+		return;
+	keep_before_burst(c);
+	expire_pins(c);
 }
 
 static int open_logs(struct cluster *c, struct err *e)

@@ -15,6 +15,7 @@ struct cluster {
 	struct brake *brake;
 	uv_timer_t tick; /* expiry, end of bursts */
 	bool tick_open, expiring;
+	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
 	bool closing;
 	void (*drained)(void *arg);
@@ -55,7 +56,7 @@ void clean_start(struct cluster_request *rq);
 void backup_start(struct cluster_request *rq);
 void backup_remove_start(struct cluster_request *rq);
 void allow_start(struct cluster_request *rq);
-/* The brake engaged: dumps what there was before the burst, behind the scenes. */
+/* Dumps what there was before the burst where the brake wants it, behind the scenes. */
 void keep_before_burst(struct cluster *c);
 
 /* import_run.c */

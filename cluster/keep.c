@@ -89,13 +89,21 @@ static void backup_work(uv_work_t *w)
 			      : dump_now(rq->cluster, rq->text, &rq->error);
 }
 
+/* What could not be dumped stays with the brake. */
+static void end_view(struct cluster_request *rq, int status)
+{
+	if (rq->view && status < 0)
+		brake_return_view(rq->cluster->brake, rq->view);
+	else if (rq->view)
+		store_read_end(rq->view);
+}
+
 static void backup_after(uv_work_t *w, int cancelled)
 {
 	struct cluster_request *rq = container_of(w, struct cluster_request, work);
 	char more[48];
 
-	if (rq->view)
-		store_read_end(rq->view);
+	end_view(rq, cancelled ? -ECANCELED : rq->status);
 	if (rq->verb == CLUSTER_ALLOW && rq->status == 0) {
 		snprintf(more, sizeof(more), "\"removals\":%llu", (unsigned long long)rq->number);
 		audit_line(rq->cluster, &rq->who, "allow", more, 0, NULL);
@@ -109,8 +117,7 @@ static void queue_dump(struct cluster_request *rq)
 	int r = uv_queue_work(rq->cluster->opt.loop, &rq->work, backup_work, backup_after);
 
 	if (r < 0) {
-		if (rq->view)
-			store_read_end(rq->view);
+		end_view(rq, r);
 		request_end(rq, err_sys(&rq->error, r, "making a dump"));
 	}
 }
@@ -139,8 +146,10 @@ void backup_remove_start(struct cluster_request *rq)
 
 static void kept(struct cluster_request *rq, int status)
 {
+	rq->cluster->keep_failed = status < 0;
 	if (status < 0)
-		log_err("the dump of the state before a mass removal: %s", rq->error.msg);
+		log_err("the dump of the state before a mass removal: %s, trying again",
+			rq->error.msg);
 	else
 		log_warn("%sthe state before the removals is in backups/",
 			 brake_engaged(rq->cluster->brake) ? "the brake engaged: " : "");
@@ -149,18 +158,15 @@ static void kept(struct cluster_request *rq, int status)
 
 void keep_before_burst(struct cluster *c)
 {
-	struct store_txn *view = brake_take_view(c->brake);
 	struct cluster_request *rq;
 
-	if (!view)
-		return; /* dumped already */
-	rq = cluster_request_new(CLUSTER_BACKUP, 0);
-	if (!rq) {
-		store_read_end(view);
+	if (c->keep_failed || !brake_wants_dump(c->brake))
 		return;
-	}
+	rq = cluster_request_new(CLUSTER_BACKUP, 0);
+	if (!rq)
+		return; /* the next tick tries again */
 	rq->cluster = c;
-	rq->view = view;
+	rq->view = brake_take_view(c->brake);
 	rq->done = kept;
 	c->under_way++;
 	queue_dump(rq);

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cluster/internal.h"
 #include "store/export.h"
 #include "tests/fault/faults.h"
 #include "tests/fault/peer.h"
@@ -332,6 +333,96 @@ static void crashes_leave_whole_dumps_or_none(void **state)
 	}
 }
 
+/* ---- what there was before a burst of removals ---- */
+
+#define BURST 2       /* removals that pass */
+#define MANY_PINS 120 /* more than the brake lets go unseen */
+
+static void setup_burst(struct peer *p, struct buf *before, struct buf *after)
+{
+	static const struct peer_step removals[BURST] = { { 0, NULL }, { 1, NULL } };
+
+	*before = *after = (struct buf)BUF_INIT(TEXT_MAX);
+	peer_init(p, false);
+	p->max_unpins = BURST;
+	peer_open(p);
+	peer_pin(p, 0, MANY_PINS, "old");
+	export_text(p, before);
+	for (unsigned i = 0; i < BURST; i++)
+		assert_int_equal(0, peer_run(p, peer_change(&removals[i], 1)));
+	export_text(p, after);
+}
+
+static void teardown_burst(struct peer *p, struct buf *before, struct buf *after)
+{
+	buf_deinit(after);
+	teardown(p, before);
+}
+
+static void wait_until_idle(struct peer *p)
+{
+	while (p->cluster->under_way > 0)
+		uv_run(&p->loop, UV_RUN_ONCE);
+}
+
+/* The removal that is one too many, with the @n-th call of @what failing. */
+static int refused(struct peer *p, atomic_long *what, long n)
+{
+	static const struct peer_step removal = { 2, NULL };
+	struct cluster_request *rq = peer_change(&removal, 1);
+	int r;
+
+	atomic_store(what, n);
+	r = peer_run(p, rq);
+	wait_until_idle(p);
+	return r;
+}
+
+static void sweep_burst(atomic_long *what)
+{
+	static struct peer p; /* libuv's threads may outlive a failed test */
+	bool faulty = true;
+	unsigned failed = 0;
+
+	for (long n = 0; faulty; n++) {
+		struct buf before, after;
+
+		setup_burst(&p, &before, &after);
+		if (refused(&p, what, n) != -EPERM) {
+			fault_none();
+			assert_int_equal(-EPERM, refused(&p, what, -1));
+		}
+		faulty = atomic_load(what) < 0;
+		fault_none();
+		failed += dumps_of(&p, &before, NULL) == 0;
+		if (peer_run(&p, request(CLUSTER_ALLOW, NULL)) < 0)
+			fail_msg("%s", p.reason);
+		assert_int_equal(1, dumps_of(&p, &before, &after));
+		teardown_burst(&p, &before, &after);
+	}
+	assert_true(failed > 1);
+}
+
+static void the_state_before_a_burst_is_not_lost_by_failures(void **state)
+{
+	sweep_burst(&fault_alloc);
+	sweep_burst(&fault_disk);
+}
+
+static void the_state_before_a_burst_is_dumped_when_it_can_be(void **state)
+{
+	static struct peer p;
+	struct buf before, after;
+
+	setup_burst(&p, &before, &after);
+	assert_int_equal(-EPERM, refused(&p, &fault_disk, 0));
+	assert_true(atomic_load(&fault_disk) < 0);
+	assert_int_equal(0, dumps_of(&p, &before, NULL));
+	while (dumps_of(&p, &before, NULL) == 0) /* the test's deadline ends it */
+		uv_run(&p.loop, UV_RUN_ONCE);
+	teardown_burst(&p, &before, &after);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -342,6 +433,8 @@ int main(void)
 		cmocka_unit_test(failing_allocations_leave_whole_dumps_or_none),
 		cmocka_unit_test(failing_writes_leave_whole_dumps_or_none),
 		cmocka_unit_test(crashes_leave_whole_dumps_or_none),
+		cmocka_unit_test(the_state_before_a_burst_is_not_lost_by_failures),
+		cmocka_unit_test(the_state_before_a_burst_is_dumped_when_it_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
