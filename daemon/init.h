@@ -9,6 +9,9 @@
 
 #include "daemon/config.h"
 
+#define INIT_SECRET_MAX 128 /* bytes of a typed secret, right or wrong, with the zero */
+#define INIT_KEPT_MAX 300   /* bytes of the name of what is kept, with the zero */
+
 struct init_options {
 	const char *folder;
 	enum config_consensus consensus;
@@ -16,6 +19,10 @@ struct init_options {
 	 * the trusted peers (crdt) or the first peerset (raft). */
 	const char *const *peers;
 	size_t n_peers;
+	bool force;        /* replaces what is there */
+	bool random_ports; /* free ports, in place of the defaults */
+	/* --custom-secret: fills in what was typed. NULL: nobody is asked. */
+	int (*ask_secret)(char ret[INIT_SECRET_MAX], struct err *e);
 };
 
 /* What was done, for the person who asked. */
@@ -24,9 +31,12 @@ struct init_result {
 	bool new_peerstore;
 	size_t n_peers;
 	char id[PEERID_TEXT_MAX];
+	/* Names in the folder of what was replaced; "" when nothing was. */
+	char kept_service[INIT_KEPT_MAX], kept_peerstore[INIT_KEPT_MAX];
 };
 
 /* All or nothing: everything is checked first, service.json comes last, and what was written is
- * taken back on failure. CLUSTER_* variables go into the files. -EEXIST: there is a service.json,
- * which is never overwritten. -EBUSY: a peer runs on the folder. -EINVAL: options or variables. */
+ * taken back on failure. CLUSTER_* variables go into the files. The identity and the data stay
+ * whatever is asked for. -EEXIST: there is a service.json, or a peerstore that the peers would
+ * replace, and no force. -EBUSY: a peer runs on the folder. -EINVAL: options or variables. */
 int config_init(const struct init_options *o, struct init_result *ret, struct err *e);

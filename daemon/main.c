@@ -8,11 +8,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/ask.h"
 #include "daemon/daemon.h"
 #include "daemon/init.h"
 #include "daemon/sdnotify.h"
 #include "types/hash.h"
 #include "util/log.h"
+
+static void tell_init(const char *folder, const struct init_result *res)
+{
+	printf("configuration written to %s/service.json\n", folder);
+	if (res->kept_service[0])
+		printf("the old one is %s/%s\n", folder, res->kept_service);
+	if (res->n_peers > 0)
+		printf("peerstore written with %zu entries\n", res->n_peers);
+	if (res->kept_peerstore[0])
+		printf("the old one is %s/%s\n", folder, res->kept_peerstore);
+	printf("peer ID %s (%s identity)\n", res->id, res->new_identity ? "new" : "present");
+}
 
 static int command_init(const struct options *o, struct err *e)
 {
@@ -20,19 +33,31 @@ static int command_init(const struct options *o, struct err *e)
 	struct init_options io = { .folder = o->config ? o->config : by_default,
 				   .consensus = o->consensus,
 				   .peers = o->bootstrap,
-				   .n_peers = o->n_bootstrap };
+				   .n_peers = o->n_bootstrap,
+				   .force = o->force,
+				   .random_ports = o->random_ports,
+				   .ask_secret = o->custom_secret ? ask_secret : NULL };
 	struct init_result res;
 	int r;
 
-	if (!io.folder)
-		return err_set(e, -EINVAL, "neither IPFS_CLUSTER_PATH nor HOME is set");
-	r = config_init(&io, &res, e);
-	if (r == 0) {
-		printf("configuration written to %s/service.json\n", io.folder);
-		printf("peer ID %s (%s identity)\n", res.id, res.new_identity ? "new" : "present");
+	if (!io.folder) {
+		err_set(e, -EINVAL, "neither IPFS_CLUSTER_PATH nor HOME is set");
+		return EXIT_CONFIG;
 	}
+	r = config_init(&io, &res, e);
+	if (r == 0)
+		tell_init(io.folder, &res);
 	free(by_default);
-	return r;
+	switch (r) {
+	case 0:
+		return EXIT_OK;
+	case -EINVAL:
+		return EXIT_CONFIG;
+	case -EBUSY:
+		return EXIT_LOCKED;
+	default:
+		return EXIT_RUNTIME;
+	}
 }
 
 /* ---- the background ---- */
@@ -99,8 +124,6 @@ static int command_mount(const struct options *o, struct err *e)
 
 static int run(const struct options *o, struct err *e)
 {
-	int r;
-
 	switch (o->command) {
 	case COMMAND_HELP:
 		fputs(options_help, stdout);
@@ -109,8 +132,7 @@ static int run(const struct options *o, struct err *e)
 		printf("pinfs %s\n", PINFS_VERSION);
 		return EXIT_OK;
 	case COMMAND_INIT:
-		r = command_init(o, e);
-		return r == 0 ? EXIT_OK : r == -EINVAL ? EXIT_CONFIG : EXIT_RUNTIME;
+		return command_init(o, e);
 	case COMMAND_CHECK:
 		return daemon_check(o, e);
 	case COMMAND_MOUNT:

@@ -7,9 +7,16 @@
 
 const char options_help[] =
     "usage: pinfs [-f] [-d] [-o OPTION,...] [MOUNTPOINT]      mount (default: ~/pinfs)\n"
-    "       pinfs --init [--consensus crdt|raft] [--bootstrap ADDR]...\n"
+    "       pinfs --init [--force] [--consensus crdt|raft] [--peers ADDR,...]\n"
+    "             [--custom-secret] [--randomports]           make the configuration folder\n"
     "       pinfs --check                                     look at configuration and Kubo\n"
     "       pinfs --version | --help\n"
+    "\n"
+    "  --force          replace service.json (and, with --peers, peerstore), and keep the old one\n"
+    "                   beside it; identity and state stay\n"
+    "  --peers ADDR,... addresses of other peers, with /p2p/ID; --bootstrap ADDR is one of them\n"
+    "  --custom-secret  read the secret from standard input, instead of making one\n"
+    "  --randomports    listen on ports that are free now, instead of the defaults\n"
     "\n"
     "  -f               stay in the foreground, log to the terminal\n"
     "  -d               the same, and show every request\n"
@@ -30,6 +37,10 @@ enum {
 	OPT_INIT = 256,
 	OPT_CONSENSUS,
 	OPT_BOOTSTRAP,
+	OPT_PEERS,
+	OPT_FORCE,
+	OPT_RANDOM_PORTS,
+	OPT_CUSTOM_SECRET,
 	OPT_CHECK,
 	OPT_VERSION,
 	OPT_HELP
@@ -39,6 +50,10 @@ static const struct option long_options[] = {
 	{ "init", no_argument, NULL, OPT_INIT },
 	{ "consensus", required_argument, NULL, OPT_CONSENSUS },
 	{ "bootstrap", required_argument, NULL, OPT_BOOTSTRAP },
+	{ "peers", required_argument, NULL, OPT_PEERS },
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "randomports", no_argument, NULL, OPT_RANDOM_PORTS },
+	{ "custom-secret", no_argument, NULL, OPT_CUSTOM_SECRET },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -113,9 +128,54 @@ static int take_consensus(struct options *o, const char *name, struct err *e)
 static int take_bootstrap(struct options *o, const char *addr, struct err *e)
 {
 	if (o->n_bootstrap == sizeof(o->bootstrap) / sizeof(*o->bootstrap))
-		return err_set(e, -EINVAL, "too many --bootstrap addresses");
+		return err_set(e, -EINVAL, "too many addresses of peers");
 	o->bootstrap[o->n_bootstrap++] = addr;
 	return 0;
+}
+
+/* Cuts the list in place, and the spaces around its entries. */
+static int take_peers(struct options *o, char *list, struct err *e)
+{
+	char *one;
+	int r = 0;
+
+	if (!*list) /* a script's empty variable */
+		return 0;
+	while (r == 0 && (one = strsep(&list, ","))) {
+		one += strspn(one, " ");
+		one[strcspn(one, " ")] = '\0';
+		r = take_bootstrap(o, one, e);
+	}
+	return r;
+}
+
+static int take_init_flag(struct options *o, int flag, struct err *e)
+{
+	switch (flag) {
+	case OPT_CONSENSUS:
+		o->for_init = "--consensus";
+		return take_consensus(o, optarg, e);
+	case OPT_BOOTSTRAP:
+		o->for_init = "--bootstrap";
+		return take_bootstrap(o, optarg, e);
+	case OPT_PEERS:
+		o->for_init = "--peers";
+		return take_peers(o, optarg, e);
+	case OPT_FORCE:
+		o->for_init = "--force";
+		o->force = true;
+		return 0;
+	case OPT_RANDOM_PORTS:
+		o->for_init = "--randomports";
+		o->random_ports = true;
+		return 0;
+	case OPT_CUSTOM_SECRET:
+		o->for_init = "--custom-secret";
+		o->custom_secret = true;
+		return 0;
+	default:
+		return err_set(e, -EINVAL, "an option is not known or lacks its value");
+	}
 }
 
 static int take_flag(struct options *o, int flag, struct err *e)
@@ -145,12 +205,8 @@ static int take_flag(struct options *o, int flag, struct err *e)
 	case OPT_CHECK:
 		o->command = COMMAND_CHECK;
 		return 0;
-	case OPT_CONSENSUS:
-		return take_consensus(o, optarg, e);
-	case OPT_BOOTSTRAP:
-		return take_bootstrap(o, optarg, e);
 	default:
-		return err_set(e, -EINVAL, "an option is not known or lacks its value");
+		return take_init_flag(o, flag, e);
 	}
 }
 
@@ -159,6 +215,8 @@ static int take_arguments(struct options *o, int argc, char **argv, struct err *
 {
 	int n = argc - optind;
 
+	if (o->for_init && o->command != COMMAND_INIT)
+		return err_set(e, -EINVAL, "%s goes with --init", o->for_init);
 	if (n > 2 || (n > 0 && o->command != COMMAND_MOUNT && o->command != COMMAND_CHECK))
 		return err_set(e, -EINVAL, "too many arguments");
 	if (n > 0)

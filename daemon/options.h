@@ -23,6 +23,8 @@ struct options {
 	enum config_consensus consensus;
 	const char *bootstrap[64];
 	size_t n_bootstrap;
+	bool force, random_ports, custom_secret;
+	const char *for_init; /* the last option that --init alone takes; NULL: none was given */
 	bool foreground, debug, offline, read_only, fresh;
 	char *access, *write, *backup; /* groups; NULL: as configured */
 	struct buf fuse;               /* options for libfuse, separated by commas */

@@ -63,12 +63,95 @@ config_copy() {
 	[[ $(jq -r .cluster.secret "$D/service.json") =~ ^[0-9a-f]{64}$ ]]
 }
 
-@test "--init does not overwrite" {
+@test "--init does not overwrite, and says what does" {
 	config_copy
 	before=$(sha256sum <"$D/service.json")
 	IPFS_CLUSTER_PATH=$D try 10 --init
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 1 ]
+	[[ $output == *--force* ]]
 	[ "$(sha256sum <"$D/service.json")" = "$before" ]
+}
+
+@test "--init --force keeps the old configuration beside the new one, and identity and pins" {
+	IPFS_CLUSTER_PATH=$D try 10 --init
+	config_local "$D"
+	cp "$D/service.json" "$D/identity.json" "$BATS_TEST_TMPDIR"
+	pinfs_start "$M" "$D"
+	touch "$M/pins/$(cid_of one).json"
+	IPFS_CLUSTER_PATH=$D try 10 --init --force # not under a running peer
+	[ "$status" -eq 75 ]
+	pinfs_stop "$M"
+	cmp "$D/service.json" "$BATS_TEST_TMPDIR/service.json"
+	IPFS_CLUSTER_PATH=$D try 10 --init --force
+	[ "$status" -eq 0 ]
+	cmp "$D"/service.json.2* "$BATS_TEST_TMPDIR/service.json"
+	[[ $output == *"$(echo "$D"/service.json.2*)"* ]]
+	cmp "$D/identity.json" "$BATS_TEST_TMPDIR/identity.json"
+	run ! cmp "$D/service.json" "$BATS_TEST_TMPDIR/service.json"
+	config_local "$D"
+	pinfs_start "$M" "$D"
+	pins_are 1
+}
+
+@test "--init --peers writes the peerstore, and trusts those peers alone" {
+	local a=/ip4/127.0.0.1/tcp/9096/p2p/12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk
+	local b=/dns4/example.org/tcp/9096/p2p/12D3KooWKCuiYfRSDeKx13qBkgVaYeGKZMZxTzWbAT4NrEoVwW1p
+	IPFS_CLUSTER_PATH=$D try 10 --init --peers "$a, $b"
+	[ "$status" -eq 0 ]
+	[ "$(cat "$D/peerstore")" = "$a"$'\n'"$b" ]
+	[ "$(jq -r '.consensus.crdt.trusted_peers[]' "$D/service.json")" = "${a##*/}"$'\n'"${b##*/}" ]
+	IPFS_CLUSTER_PATH=$D try 10 --init --force --peers "$b,foo"
+	[ "$status" -eq 78 ]
+	[[ $output == *foo* ]]
+	IPFS_CLUSTER_PATH=$D try 10 --init --force --peers "$b"
+	[ "$status" -eq 0 ]
+	[ "$(cat "$D/peerstore")" = "$b" ]
+	[ "$(cat "$D"/peerstore.2*)" = "$a"$'\n'"$b" ]
+}
+
+@test "--init --custom-secret reads the secret from a pipe or a terminal, which does not show it" {
+	local secret
+	secret=$(printf 'Ab%.0s' {1..32})
+	IPFS_CLUSTER_PATH=$D run -0 "$PINFS" --init --custom-secret <<<"$secret"
+	[ "$(jq -r .cluster.secret "$D/service.json")" = "${secret,,}" ]
+	[[ $output != *"$secret"* ]]
+	for wrong in 1234 ""; do
+		IPFS_CLUSTER_PATH=$D run -78 "$PINFS" --init --force --custom-secret <<<"$wrong"
+	done
+	IPFS_CLUSTER_PATH=$D run -78 "$PINFS" --init --force --custom-secret </dev/null
+	[ "$(jq -r .cluster.secret "$D/service.json")" = "${secret,,}" ]
+
+	secret=$(printf 'cd%.0s' {1..32})
+	# Typed once the question is there: before, the terminal would show it.
+	perl -e '
+		use strict;
+		use IPC::Open2;
+		my ($secret, @cmd) = @ARGV;
+		my $pid = open2(my $out, my $in, qw(timeout 20 script -qec), "@cmd", "/dev/null");
+		my $said = "";
+		while (sysread($out, my $piece, 4096)) {
+			my $asked = $said =~ /string\): /;
+			$said .= $piece;
+			syswrite($in, "$secret\n") if !$asked && $said =~ /string\): /;
+		}
+		waitpid($pid, 0);
+		print $said;
+		exit($? >> 8);
+	' "$secret" "IPFS_CLUSTER_PATH=$D '$PINFS' --init --force --custom-secret" \
+		>"$BATS_TEST_TMPDIR/typed"
+	[ "$(jq -r .cluster.secret "$D/service.json")" = "$secret" ]
+	grep -F "Enter cluster secret" "$BATS_TEST_TMPDIR/typed"
+	run ! grep -F cdcd "$BATS_TEST_TMPDIR/typed"
+}
+
+@test "--init --randomports listens where nobody else does" {
+	IPFS_CLUSTER_PATH=$D try 10 --init --randomports
+	[ "$status" -eq 0 ]
+	jq -r '.cluster.listen_multiaddress[], .api[].listen_multiaddress, .api[].http_listen_multiaddress
+		| select(.)' "$D/service.json" >"$BATS_TEST_TMPDIR/addresses"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/addresses")" = 5 ]
+	run ! grep -E '/909[4-7](/|$)' "$BATS_TEST_TMPDIR/addresses"
+	[ "$(grep tcp "$BATS_TEST_TMPDIR/addresses" | grep -Eo '[0-9]+$' | sort -u | wc -l)" = 4 ]
 }
 
 @test "--init --consensus raft makes a folder that says raft comes later" {
@@ -305,6 +388,23 @@ config_copy() {
 	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
 	run -0 --separate-stderr go_service "$D" state export
 	[ "${#lines[@]}" -eq 3 ]
+}
+
+@test "so is one that was made anew with every option, and it finds its pins" {
+	skip_without_go
+	IPFS_CLUSTER_PATH=$D try 10 --init
+	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
+	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	printf 'ab%.0s' {1..32} | IPFS_CLUSTER_PATH=$D "$PINFS" --init --force --randomports --custom-secret \
+		--peers /ip4/127.0.0.1/tcp/1/p2p/12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk
+	run -0 --separate-stderr go_service "$D" state export
+	[ "${#lines[@]}" -eq 3 ]
+	# Its daemon listens on those ports.
+	config_set "$D" '.cluster.mdns_interval = "0s"'
+	"$peers_bin/ipfs-cluster-service" -c "$D" daemon >"$BATS_FILE_TMPDIR/go.log" 2>&1 3>&- &
+	go=$!
+	wait_for 20 grep -F "listening on:" "$BATS_FILE_TMPDIR/go.log"
+	stop_pid "$go"
 }
 
 @test "the log has no secret" {

@@ -204,6 +204,130 @@ static void the_environment_goes_into_the_files(void **state)
 }
 
 /* Nothing is left of an init that cannot be done. */
+static const char *typed;
+
+static int type_secret(char ret[INIT_SECRET_MAX], struct err *e)
+{
+	snprintf(ret, INIT_SECRET_MAX, "%s", typed);
+	return 0;
+}
+
+/* Over that of the environment, as the reference does it. */
+static void a_typed_secret_goes_into_the_file(void **state)
+{
+	static const uint8_t want[4] = { 0xab, 0xcd, 0xab, 0xcd };
+	char *folder = path_join(*state, "new");
+	struct init_options o = { .folder = folder, .ask_secret = type_secret };
+	struct init_result ret = { 0 };
+	struct config *c = NULL;
+
+	typed = "ABCDabcdABCDabcdABCDabcdABCDabcdABCDabcdABCDabcdABCDabcdABCDabcd";
+	setenv("CLUSTER_SECRET", "ff", 1);
+	assert_int_equal(config_init(&o, &ret, NULL), -EINVAL);
+	setenv("CLUSTER_SECRET", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	       1);
+	assert_int_equal(config_init(&o, &ret, NULL), 0);
+	unsetenv("CLUSTER_SECRET");
+	assert_int_equal(config_load(folder, &c, NULL), 0);
+	assert_memory_equal(c->cluster.secret, want, sizeof(want));
+	config_free(c);
+	free(folder);
+}
+
+static void a_typed_secret_that_is_none_is_refused(void **state)
+{
+	static const char *const cases[] = {
+		"",
+		"1234",
+		"zz",
+		" abcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcd",
+		"abcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdabcdab",
+	};
+	char *folder = path_join(*state, "new");
+	struct init_options o = { .folder = folder, .ask_secret = type_secret };
+	struct init_result ret = { 0 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err e = { 0 };
+
+		typed = cases[i];
+		assert_int_equal(config_init(&o, &ret, &e), -EINVAL);
+		assert_string_equal(e.msg, "the secret must be 64 hexadecimal digits");
+		assert_false(folder_has(*state, "new"));
+	}
+	free(folder);
+}
+
+/* The ports of the four listeners, five addresses. */
+static void ports_of(const char *folder, unsigned ret[5])
+{
+	static const char *const paths[][3] = { { "cluster", NULL, "listen_multiaddress" },
+						{ "api", "ipfsproxy", "listen_multiaddress" },
+						{ "api", "restapi", "http_listen_multiaddress" },
+						{ "api", "pinsvcapi",
+						  "http_listen_multiaddress" } };
+	char *text = folder_get(folder, CONFIG_FILE);
+	json_t *doc = json_loads(text, 0, NULL);
+	size_t n = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		json_t *section = json_object_get(doc, paths[i][0]), *v;
+
+		if (paths[i][1])
+			section = json_object_get(section, paths[i][1]);
+		v = json_object_get(section, paths[i][2]);
+		for (size_t k = 0; k < (json_is_array(v) ? json_array_size(v) : 1); k++) {
+			const char *a =
+			    json_string_value(json_is_array(v) ? json_array_get(v, k) : v);
+
+			assert_true(n < 5);
+			assert_int_equal(sscanf(a, "/ip4/%*[0-9.]/%*[a-z]/%u", &ret[n++]), 1);
+		}
+	}
+	assert_int_equal(n, 5);
+	json_decref(doc);
+	free(text);
+}
+
+static void random_ports_are_free_ones_and_differ(void **state)
+{
+	char *folder = path_join(*state, "new");
+	struct init_options o = { .folder = folder, .random_ports = true };
+	struct init_result ret = { 0 };
+	struct config *c = NULL;
+	unsigned port[5];
+
+	assert_int_equal(config_init(&o, &ret, NULL), 0);
+	ports_of(folder, port);
+	for (size_t i = 0; i < 5; i++) {
+		assert_in_range(port[i], 1024, 65535);
+		assert_false(port[i] >= 9094 && port[i] <= 9097);
+	}
+	assert_int_not_equal(port[0], port[2]); /* both TCP */
+	assert_int_not_equal(port[2], port[3]);
+	assert_int_not_equal(port[3], port[4]);
+	assert_int_equal(config_load(folder, &c, NULL), 0);
+	assert_int_equal(c->cluster.listen.n, 2);
+	assert_true(c->cluster.disable_repinning); /* the section is there in full */
+	config_free(c);
+	free(folder);
+}
+
+static void an_address_of_the_environment_keeps_its_port(void **state)
+{
+	struct init_options o = { .folder = *state, .random_ports = true };
+	struct init_result ret = { 0 };
+	unsigned port[5];
+
+	setenv("CLUSTER_LISTENMULTIADDRESS", "/ip4/127.0.0.1/tcp/77,/ip4/127.0.0.1/udp/78/quic", 1);
+	assert_int_equal(config_init(&o, &ret, NULL), 0);
+	unsetenv("CLUSTER_LISTENMULTIADDRESS");
+	ports_of(*state, port);
+	assert_int_equal(port[0], 77);
+	assert_int_equal(port[1], 78);
+	assert_int_not_equal(port[2], 9095);
+}
+
 static void wrong_wishes_leave_nothing_behind(void **state)
 {
 	static const struct {
@@ -297,6 +421,10 @@ int main(void)
 		IN_FOLDER(an_existing_configuration_is_never_overwritten),
 		IN_FOLDER(an_identity_and_a_peerstore_that_are_there_are_kept),
 		IN_FOLDER(the_environment_goes_into_the_files),
+		IN_FOLDER(a_typed_secret_goes_into_the_file),
+		IN_FOLDER(a_typed_secret_that_is_none_is_refused),
+		IN_FOLDER(random_ports_are_free_ones_and_differ),
+		IN_FOLDER(an_address_of_the_environment_keeps_its_port),
 		IN_FOLDER(wrong_wishes_leave_nothing_behind),
 		IN_FOLDER(a_broken_identity_stops_init),
 		IN_FOLDER(a_failed_write_takes_everything_back),
