@@ -85,14 +85,12 @@ static void many_done(struct store_batch *b, int status)
 	pthread_mutex_lock(&c->lock);
 	c->many_running = false;
 	pthread_mutex_unlock(&c->lock);
-	if (status < 0)
+	if (status < 0 && status != -EINPROGRESS) {
 		change_uncount(rq);
-	if (status == 0 && rq->pinned + rq->unpinned > 0) {
+	} else if (rq->pinned + rq->unpinned > 0) {
 		snprintf(more, sizeof(more), "\"pinned\":%" PRIu64 ",\"unpinned\":%" PRIu64,
 			 rq->pinned, rq->unpinned);
-		audit_line(c, &rq->who, "batch", more, 0, NULL);
-		event_line(c, "batch", more);
-		c->consensus_events.replaced(c->consensus_events.arg);
+		status = made_certain(rq, "batch", more, status);
 	}
 	if (status == -EPERM)
 		keep_before_burst(c);

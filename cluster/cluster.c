@@ -171,6 +171,20 @@ void request_end(struct cluster_request *rq, int status)
 	close_when_idle(c);
 }
 
+int made_certain(struct cluster_request *rq, const char *what, const char *more, int status)
+{
+	struct cluster *c = rq->cluster;
+
+	if (status < 0) {
+		c->consensus->ops->go_on(c->consensus);
+		status = rq->error.code = -ETIMEDOUT;
+	}
+	audit_line(c, &rq->who, what, more, status, status < 0 ? rq->error.msg : NULL);
+	event_line(c, what, more);
+	on_replaced(c);
+	return status;
+}
+
 static void recover_start(struct cluster_request *rq)
 {
 	struct cluster *c = rq->cluster;

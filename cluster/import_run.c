@@ -146,17 +146,18 @@ static int import_job(struct store_txn *none, struct store_batch *b)
 {
 	struct cluster_request *rq = container_of(b, struct cluster_request, batch);
 	struct import *im = rq->import;
-	int r = import_run_begin(rq);
+	int r = import_run_begin(rq), kept;
 
 	if (r == 0)
 		r = im->loader->ops->commit(im->loader, &im->load, &rq->error);
-	if (r < 0)
+	if (r < 0 && r != -EINPROGRESS)
 		return import_run_explain(rq, r);
 	brake_count_import(rq->cluster->brake, im->load.counts.removed);
-	r = keep_spool(im);
-	if (r < 0)
-		log_warn("the dump was imported, but not kept as the last one: %s", strerror(-r));
-	return 0;
+	kept = keep_spool(im);
+	if (kept < 0)
+		log_warn("the dump was imported, but not kept as the last one: %s",
+			 strerror(-kept));
+	return r;
 }
 
 /* ---- loop's thread ---- */
@@ -183,7 +184,7 @@ static void fill_result(struct import *im)
 }
 
 /* A refusal is recorded by the tree, with the path. */
-static void write_logs(struct cluster_request *rq)
+static int tell(struct cluster_request *rq, int status)
 {
 	struct import *im = rq->import;
 	const struct bulk_counts *n = &im->load.counts;
@@ -193,8 +194,7 @@ static void write_logs(struct cluster_request *rq)
 		 "\"method\":\"%s\",\"pins\":%" PRIu64 ",\"added\":%" PRIu64 ",\"changed\":%" PRIu64
 		 ",\"removed\":%" PRIu64,
 		 im->result.method, n->pins, n->added, n->changed, n->removed);
-	audit_line(rq->cluster, &rq->who, "import", more, 0, NULL);
-	event_line(rq->cluster, "import", more);
+	return made_certain(rq, "import", more, status);
 }
 
 /* Where the cluster remembers it while it runs; under its lock. */
@@ -217,10 +217,8 @@ void import_run_end(struct cluster_request *rq, int status)
 	pthread_mutex_unlock(&c->lock);
 	fill_result(im);
 	import_resolve(im, status, rq->error.msg);
-	if (!im->check && status == 0) {
-		write_logs(rq);
-		c->consensus_events.replaced(c->consensus_events.arg);
-	}
+	if (!im->check && (status == 0 || status == -EINPROGRESS))
+		status = tell(rq, status);
 	request_end(rq, status);
 }
 

@@ -34,6 +34,10 @@ struct cluster {
 /* cluster.c: ends a request with its reason, on the loop. */
 void request_end(struct cluster_request *rq, int status);
 
+/* A change of many pins that is in place, or (@status -EINPROGRESS) will be: logs, events, and what
+ * is cached of the pins. Returns the status to end the request with. */
+int made_certain(struct cluster_request *rq, const char *what, const char *more, int status);
+
 /* From here on it cannot be taken back. -EINTR: it was. The thread that carries it out. */
 int request_begin(struct cluster_request *rq, struct err *e);
 

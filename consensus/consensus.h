@@ -109,7 +109,8 @@ struct consensus_loader_ops {
 	/* Any thread that may block: what a commit would do, by a view of now; no allow is asked.
 	 * Changes nothing and writes nothing. */
 	int (*compare)(struct consensus_loader *l, struct consensus_load *ld, struct err *e);
-	/* Writer's thread, as a job: the pinset becomes what was added, all or nothing. */
+	/* Writer's thread, as a job: the pinset becomes what was added, all or nothing.
+	 * -EINPROGRESS: it is certain to, but not finished; see go_on. */
 	int (*commit)(struct consensus_loader *l, struct consensus_load *ld, struct err *e);
 	/* Any thread, at any time; what was not committed never happened. */
 	void (*free)(struct consensus_loader *l);
@@ -137,8 +138,12 @@ struct consensus_ops {
 	/* Any thread. Begins to spool a pinset into files beside the data. */
 	int (*load)(struct consensus *c, struct consensus_loader **ret);
 	/* Writer's thread, as a job. Readers may see it in part; a crash is followed by the rest.
-	 */
+	 * -EINPROGRESS: it is certain, but not finished; see go_on. */
 	int (*apply_many)(struct consensus *c, const struct consensus_many *m, struct err *e);
+	/* What ended with -EINPROGRESS is tried again until it is finished; then `replaced` is
+	 * called. Meanwhile operations are refused with -EBUSY, since what is left would undo them.
+	 */
+	void (*go_on)(struct consensus *c);
 	/* Ends: waits for what is queued, then calls @closed. */
 	void (*close)(struct consensus *c, void (*closed)(void *arg), void *arg);
 };

@@ -19,6 +19,8 @@
 
 #define CUT_AGAIN_MS 1000     /* after a failure, where batching has been switched off since */
 #define GROUP_CHANGES_MAX 256 /* of one transaction, so that its dirty pages stay few */
+#define RESUME_MS 1000        /* until an unfinished import is tried again; doubled each time */
+#define RESUME_MS_MAX 64000
 
 struct crdt {
 	struct consensus base;
@@ -28,6 +30,9 @@ struct crdt {
 	struct consensus_op *queue, **queue_tail;
 	uv_timer_t cut_timer; /* crdt.batching: the age of the oldest pending operation */
 	bool cut_due;
+	uv_timer_t resume_timer; /* an import or a large batch that is certain, but not finished */
+	unsigned resume_ms;      /* until the next try after a failure */
+	bool resume_due;
 
 	/* the batch under way */
 	struct store_batch batch;
@@ -114,10 +119,27 @@ static int group_delta(struct store_txn *t, struct crdt *c)
 	return r;
 }
 
+/* Not before what is certain already, or the rest of that would undo it. */
+static bool refuse_group(struct store_txn *t, struct crdt *c)
+{
+	struct bulk_mark mark;
+
+	if (bulk_mark_get(t, &mark) < 0)
+		return false;
+	for (struct consensus_op *op = c->group; op; op = op->next)
+		op->status = err_set(&op->error, -EBUSY,
+				     "an import or a large batch has to be finished first, which "
+				     "failed so far and is tried again");
+	c->pending_after = store_info(t)->pending;
+	return true;
+}
+
 static int crdt_batch(struct store_txn *t, struct store_batch *b)
 {
 	struct crdt *c = container_of(b, struct crdt, batch);
 
+	if (refuse_group(t, c))
+		return 0;
 	return batching(c) ? group_pending(t, c) : group_delta(t, c);
 }
 
@@ -200,7 +222,7 @@ static struct consensus_op *take_group(struct crdt *c)
 	return first;
 }
 
-static void timer_closed(uv_handle_t *h)
+static void cut_timer_closed(uv_handle_t *h)
 {
 	struct crdt *c = container_of(h, struct crdt, cut_timer);
 	void (*closed)(void *) = c->closed;
@@ -210,13 +232,77 @@ static void timer_closed(uv_handle_t *h)
 	closed(arg);
 }
 
+static void resume_timer_closed(uv_handle_t *h)
+{
+	struct crdt *c = container_of(h, struct crdt, resume_timer);
+
+	uv_close((uv_handle_t *)&c->cut_timer, cut_timer_closed);
+}
+
+/* ---- an import or a large batch that a failure or a crash interrupted ---- */
+
+static int resume_job(struct store_txn *none, struct store_batch *b)
+{
+	return crdt_load_resume(container_of(b, struct crdt, batch)->store);
+}
+
+static void resume_again(uv_timer_t *timer)
+{
+	struct crdt *c = container_of(timer, struct crdt, resume_timer);
+
+	c->resume_due = true;
+	crdt_step(c);
+}
+
+static void resume_done(struct store_batch *b, int status)
+{
+	struct crdt *c = container_of(b, struct crdt, batch);
+
+	c->busy = false;
+	if (status < 0) {
+		c->resume_ms = c->resume_ms ? 2 * c->resume_ms : RESUME_MS;
+		if (c->resume_ms > RESUME_MS_MAX)
+			c->resume_ms = RESUME_MS_MAX;
+		log_err("going on with an import or a batch: %s, trying again in %u s",
+			strerror(-status), c->resume_ms / 1000);
+		uv_timer_start(&c->resume_timer, resume_again, c->resume_ms, 0);
+	} else {
+		c->resume_ms = 0;
+		c->events->replaced(c->events->arg);
+	}
+	crdt_step(c);
+}
+
+/* Before any operation. */
+static void resume_start(struct crdt *c)
+{
+	c->busy = true;
+	c->resume_due = false;
+	c->batch = (struct store_batch){ .fn = resume_job, .done = resume_done };
+	store_submit_job(c->store, &c->batch);
+}
+
+static void crdt_go_on(struct consensus *base)
+{
+	struct crdt *c = container_of(base, struct crdt, base);
+
+	c->resume_due = true;
+	crdt_step(c);
+}
+
+/* ---- the queue ---- */
+
 static void crdt_step(struct crdt *c)
 {
 	if (c->busy)
 		return;
+	if (c->resume_due && !c->closing) {
+		resume_start(c);
+		return;
+	}
 	if (!c->queue && !c->cut_due) {
-		if (c->closing && !uv_is_closing((uv_handle_t *)&c->cut_timer))
-			uv_close((uv_handle_t *)&c->cut_timer, timer_closed);
+		if (c->closing && !uv_is_closing((uv_handle_t *)&c->resume_timer))
+			uv_close((uv_handle_t *)&c->resume_timer, resume_timer_closed);
 		return;
 	}
 	c->busy = true;
@@ -260,38 +346,12 @@ static int crdt_apply_many(struct consensus *base, const struct consensus_many *
 	return crdt_load_many(container_of(base, struct crdt, base)->store, m, e);
 }
 
-/* ---- an import that a crash interrupted ---- */
-
-static int resume_job(struct store_txn *none, struct store_batch *b)
-{
-	return crdt_load_resume(container_of(b, struct crdt, batch)->store);
-}
-
-static void resume_done(struct store_batch *b, int status)
-{
-	struct crdt *c = container_of(b, struct crdt, batch);
-
-	if (status < 0)
-		log_err("going on with an import failed (%s), trying again at the next start",
-			strerror(-status));
-	c->busy = false;
-	c->events->replaced(c->events->arg);
-	crdt_step(c);
-}
-
-/* Before any operation. */
-static void resume_start(struct crdt *c)
-{
-	c->busy = true;
-	c->batch = (struct store_batch){ .fn = resume_job, .done = resume_done };
-	store_submit_job(c->store, &c->batch);
-}
-
 static const struct consensus_ops crdt_ops = {
 	.name = "crdt",
 	.submit = crdt_submit,
 	.load = crdt_load,
 	.apply_many = crdt_apply_many,
+	.go_on = crdt_go_on,
 	.close = crdt_close,
 };
 
@@ -316,10 +376,10 @@ int crdt_new(struct store *s, uv_loop_t *loop, const struct crdt_config *cfg,
 		return err_sys(e, r, "reading the state");
 	}
 	uv_timer_init(loop, &c->cut_timer);
+	uv_timer_init(loop, &c->resume_timer);
 	/* Left over from the last run: their time is up. */
 	c->cut_due = store_info(t)->pending > 0;
-	if (bulk_mark_get(t, &mark) == 0)
-		resume_start(c);
+	c->resume_due = bulk_mark_get(t, &mark) == 0;
 	store_read_end(t);
 	*ret = &c->base;
 	crdt_step(c);

@@ -4,8 +4,8 @@
  *
  * "replace" makes the chain the whole history. "update" and "merge" write the differences as a list
  * of operations into a file, set a mark, and apply the list as ordinary deltas in transactions of
- * bounded size, each of which moves the mark: from the mark on, a crash is followed by the rest at
- * the next start.
+ * bounded size, each of which moves the mark: from the mark on it is certain. A failure is
+ * -EINPROGRESS then, and is followed by the rest as soon as that works, a crash at the next start.
  */
 #pragma once
 
@@ -20,5 +20,5 @@ int crdt_load_compare(struct store *s, struct bulk *bulk, struct consensus_load 
 int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *ld, struct err *e);
 /* The same for changes that are made up now. */
 int crdt_load_many(struct store *s, const struct consensus_many *m, struct err *e);
-/* Goes on with what a crash interrupted; 0 also when there is nothing. */
+/* Goes on with what a failure or a crash interrupted; 0 also when there is nothing. */
 int crdt_load_resume(struct store *s);

@@ -11,6 +11,9 @@
 #include "store/blocks.h"
 #include "util/path.h"
 
+#define LOG_AREA "crdt"
+#include "util/log.h"
+
 #define OPS_FILE "import.ops"
 #define OPS_AT_ONCE 512 /* of one transaction, so that its dirty pages stay few */
 #define WRITE_BYTES (256u << 10)
@@ -225,6 +228,24 @@ static int apply_all(struct store *s, const uint8_t *ops, struct bulk_mark *m)
 	return r;
 }
 
+/* The list is gone, or is not whole: nothing else would ever be let through. */
+static int forget_mark(struct store *s, const struct bulk_mark *m)
+{
+	struct store_txn *t;
+	int r = store_write(s, &t);
+
+	if (r < 0)
+		return r;
+	log_err("the list of an import or a large batch is lost (%s/" OPS_FILE "): it stays as far "
+		"as it got, %llu of %llu bytes; what there was before is in backups/",
+		store_folder(s), (unsigned long long)m->offset, (unsigned long long)m->end);
+	r = bulk_mark_clear(t);
+	if (r == 0)
+		return store_commit(t);
+	store_abort(t);
+	return r;
+}
+
 static int apply_file(struct store *s, const char *path, struct bulk_mark *m)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
@@ -232,11 +253,11 @@ static int apply_file(struct store *s, const char *path, struct bulk_mark *m)
 	void *p;
 
 	if (fd < 0)
-		return -errno;
+		return errno == ENOENT ? forget_mark(s, m) : -errno;
 	size = lseek(fd, 0, SEEK_END);
 	if (size < 0 || (uint64_t)size < m->end) {
 		close(fd);
-		return -EBADMSG;
+		return forget_mark(s, m);
 	}
 	p = mmap(NULL, m->end, PROT_READ, MAP_PRIVATE, fd, 0);
 	r = p == MAP_FAILED ? -errno : 0;
@@ -270,6 +291,17 @@ int crdt_load_resume(struct store *s)
 		unlink(path);
 	free(path);
 	return r;
+}
+
+/* Behind the mark: a failure is only a delay. */
+static int finish(struct store *s, const char *what, struct err *e)
+{
+	int r = crdt_load_resume(s);
+
+	return r == 0 ? 0
+		      : err_set(e, -EINPROGRESS,
+				"%s: %s; it is written down, and is finished as soon as that works",
+				what, strerror(-r));
 }
 
 static int set_mark(struct store *s, uint64_t size)
@@ -337,10 +369,8 @@ int crdt_load_update(struct store *s, struct bulk *bulk, struct consensus_load *
 		unlink(path);
 		goto out_free;
 	}
-	r = crdt_load_resume(s);
-	if (r < 0)
-		err_sys(e, r, "applying the import, which goes on at the next start");
-	else
+	r = finish(s, "applying the import", e);
+	if (r == 0)
 		report(s, ld);
 out_free:
 	free(path);
@@ -367,9 +397,7 @@ int crdt_load_many(struct store *s, const struct consensus_many *m, struct err *
 		unlink(path);
 		goto out_free;
 	}
-	r = crdt_load_resume(s);
-	if (r < 0)
-		err_sys(e, r, "applying the changes, which goes on at the next start");
+	r = finish(s, "applying the changes", e);
 out_free:
 	free(path);
 	return r;

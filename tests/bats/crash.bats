@@ -278,3 +278,34 @@ ledger_holds() {
 	touch "$M/pins/$(cid_of refused).json"
 	pins_are 2
 }
+
+@test "a merge that meets a full disk is finished when there is room again" {
+	local left pins
+	pinfs_stop "$M"
+	small=$BATS_TEST_TMPDIR/small
+	mkdir "$small"
+	mount -t tmpfs -o size=96m none "$small" || skip "a small file system cannot be mounted here"
+	cp -a "$C" "$small/c"
+	pinfs_start "$(mnt 3)" "$small/c"
+	third=$(mnt 3)
+	for left in 12 14 10 16 8; do # MiB, until it is full in the midst of applying
+		pins=$(pins_count "$third")
+		{
+			echo '{"import":{"method":"merge"}}'
+			dump_lines 20000 "left$left-" | sed 's/.*\("name":[^,]*\).*\("cid":[^,]*\).*/{\1,\2}/'
+		} >"$BATS_TEST_TMPDIR/dump"
+		head -c "$(($(df -m --output=avail "$small" | tail -n 1) - left))m" /dev/zero >"$small/filler"
+		run import_dump "$BATS_TEST_TMPDIR/dump" "$third"
+		[[ $output != *"timed out"* ]] || break
+		rm "$small/filler"
+	done
+	[[ $output == *"timed out"* ]]
+	why_says "is finished as soon as that works" "$third"
+	refused "Device or resource busy" touch "$third/pins/$(cid_of later).json"
+	rm "$small/filler"
+	wait_for 20 pins_are $((pins + 20000)) "$third"
+	cmp "$BATS_TEST_TMPDIR/dump" "$third/state/import"
+	touch "$third/pins/$(cid_of later).json"
+	pinfs_stop "$third"
+	umount "$small"
+}
