@@ -66,7 +66,7 @@ struct cluster_config {
 
 /* Section pin_tracker.stateless. */
 struct tracker_config {
-	int64_t max_pin_queue_size;
+	int64_t max_pin_queue_size; /* of the reference; ours is on disk, and this has no effect */
 	int32_t concurrent_pins;
 	int64_t priority_pin_max_age_ms;
 	int32_t priority_pin_max_retries;

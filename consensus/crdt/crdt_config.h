@@ -19,7 +19,7 @@ struct crdt_config {
 	bool trust_all;         /* "*" was in the list */
 	int64_t max_batch_size; /* operations; batching is on while this and the age are > 0 */
 	int64_t max_batch_age_ms;
-	int64_t max_queue_size;
+	int64_t max_queue_size;     /* of the reference; ours is on disk, and this has no effect */
 	int64_t repair_interval_ms; /* 0: never */
 	int64_t rebroadcast_interval_ms;
 	char *peerset_metric;

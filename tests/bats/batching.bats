@@ -146,6 +146,17 @@ touch_pins() {
 	cmp "$BATS_TEST_TMPDIR/after" "$M/state/export"
 }
 
+@test "the sizes of the reference's queues refuse nothing, since ours are on disk" {
+	config_set "$C" '.pin_tracker.stateless.max_pin_queue_size = 1'
+	config_set "$C" '.consensus.crdt.batching =
+		{ max_batch_size: 100, max_batch_age: "1h", max_queue_size: 1 }'
+	pinfs_start "$M" "$C"
+	touch_pins 1 20
+	info_is pending 20
+	[ "$(find "$M/status/by/queued" -name '*.json' | wc -l)" = 20 ]
+	[ "$(find "$M/status/by/error" -name '*.json' | wc -l)" = 0 ]
+}
+
 @test "a cleanup takes what waits with it" {
 	batching 100 1h
 	touch_pins 1 3
