@@ -9,13 +9,8 @@
 
 static int read_varint(struct pb_reader *r, uint64_t *ret)
 {
-	int n;
+	int n = varint_get(r->p, (size_t)(r->end - r->p), 0, ret);
 
-	if (r->p < r->end && *r->p < 0x80) {
-		*ret = *r->p++;
-		return 0;
-	}
-	n = varint_get(r->p, (size_t)(r->end - r->p), 0, ret);
 	if (n < 0)
 		return -EBADMSG;
 	r->p += n;

@@ -23,7 +23,7 @@ size_t varint_len(uint64_t v)
 	return n;
 }
 
-int varint_get(const uint8_t *p, size_t n, int minimal, uint64_t *ret)
+int varint_get_long(const uint8_t *p, size_t n, int minimal, uint64_t *ret)
 {
 	size_t max = minimal ? VARINT_MULTIFORMATS_MAX : VARINT_MAX;
 	uint64_t v = 0;
