@@ -17,14 +17,13 @@ static int read_varint(struct pb_reader *r, uint64_t *ret)
 	return 0;
 }
 
-static int read_tag(struct pb_reader *r, uint32_t *number, unsigned *wire)
+static int read_tag(struct pb_reader *r, struct pb_field *ret)
 {
-	uint64_t tag;
-
-	if (read_varint(r, &tag) < 0 || tag >> 3 == 0 || tag >> 3 > FIELD_NUMBER_MAX)
+	if (read_varint(r, &ret->value) < 0 || ret->value >> 3 == 0 ||
+	    ret->value >> 3 > FIELD_NUMBER_MAX)
 		return -EBADMSG;
-	*number = (uint32_t)(tag >> 3);
-	*wire = tag & 7;
+	ret->number = (uint32_t)(ret->value >> 3);
+	ret->wire = (enum pb_wire)(ret->value & 7);
 	return 0;
 }
 
@@ -37,19 +36,17 @@ static int skip(struct pb_reader *r, size_t n)
 }
 
 /* The value behind a tag, groups apart. */
-static int read_value(struct pb_reader *r, unsigned wire, struct pb_field *ret)
+static int read_value(struct pb_reader *r, struct pb_field *ret)
 {
-	uint64_t n;
-
-	switch (wire) {
+	switch (ret->wire) {
 	case PB_VARINT:
 		return read_varint(r, &ret->value);
 	case PB_BYTES:
-		if (read_varint(r, &n) < 0 || n > (size_t)(r->end - r->p))
+		if (read_varint(r, &ret->value) < 0 || ret->value > (size_t)(r->end - r->p))
 			return -EBADMSG;
 		ret->p = r->p;
-		ret->n = (size_t)n;
-		r->p += n;
+		ret->n = (size_t)ret->value;
+		r->p += ret->n;
 		return 0;
 	case PB_FIXED64:
 		return skip(r, 8);
@@ -60,27 +57,26 @@ static int read_value(struct pb_reader *r, unsigned wire, struct pb_field *ret)
 	}
 }
 
-static int skip_group(struct pb_reader *r, uint32_t number)
+/* Not inlined: its array would make every field pay for the check of the stack. */
+static __attribute__((noinline)) int skip_group(struct pb_reader *r, uint32_t number)
 {
 	uint32_t open[PB_GROUPS_MAX];
 	size_t depth = 0;
 
 	open[depth++] = number;
 	while (depth > 0) {
-		struct pb_field ignored;
-		uint32_t inner;
-		unsigned wire;
+		struct pb_field inner;
 
-		if (read_tag(r, &inner, &wire) < 0)
+		if (read_tag(r, &inner) < 0)
 			return -EBADMSG;
-		if (wire == PB_GROUP) {
+		if (inner.wire == PB_GROUP) {
 			if (depth == PB_GROUPS_MAX)
 				return -EBADMSG;
-			open[depth++] = inner;
-		} else if (wire == WIRE_GROUP_END) {
-			if (open[--depth] != inner)
+			open[depth++] = inner.number;
+		} else if (inner.wire == WIRE_GROUP_END) {
+			if (open[--depth] != inner.number)
 				return -EBADMSG;
-		} else if (read_value(r, wire, &ignored) < 0) {
+		} else if (read_value(r, &inner) < 0) {
 			return -EBADMSG;
 		}
 	}
@@ -89,22 +85,12 @@ static int skip_group(struct pb_reader *r, uint32_t number)
 
 int pb_next(struct pb_reader *r, struct pb_field *ret)
 {
-	unsigned wire;
 	int err;
 
 	if (r->p == r->end)
 		return 0;
-	if (read_tag(r, &ret->number, &wire) < 0)
+	if (read_tag(r, ret) < 0)
 		return -EBADMSG;
-	ret->value = 0;
-	ret->p = NULL;
-	ret->n = 0;
-	if (wire == PB_GROUP)
-		err = skip_group(r, ret->number);
-	else
-		err = read_value(r, wire, ret);
-	if (err < 0)
-		return err;
-	ret->wire = (enum pb_wire)wire;
-	return 1;
+	err = ret->wire == PB_GROUP ? skip_group(r, ret->number) : read_value(r, ret);
+	return err < 0 ? err : 1;
 }
