@@ -194,14 +194,14 @@ int pin_pb_encode(const struct pin *p, struct buf *out)
 }
 
 /*
- * Decoding: a first pass counts the repeated fields, so that each array is allocated once; fields
- * come in any order, and options in several parts are merged, as protobuf demands.
+ * Decoding: fields come in any order, and options in several parts are merged, as protobuf demands.
  */
 
-struct counts {
-	size_t allocations, origins, map, sorted;
-	size_t map_seen, sorted_seen;
-	struct pin_meta *metadata; /* the map's entries, then the sorted ones, which override */
+struct decoder {
+	struct pin *pin;
+	struct pin_meta *map, *sorted; /* metadata in its two forms; the sorted one overrides */
+	size_t n_map, n_sorted;
+	struct err *e;
 };
 
 static int bad(struct err *e, const char *what)
@@ -209,53 +209,17 @@ static int bad(struct err *e, const char *what)
 	return err_set(e, -EBADMSG, "pin protobuf: %s", what);
 }
 
-static int count_options(const struct pb_field *options, struct counts *c)
+static int no_memory(struct err *e)
 {
-	struct pb_reader r = { options->p, options->p + options->n };
-	struct pb_field f;
-	int more;
-
-	while ((more = pb_next(&r, &f)) > 0) {
-		if (f.wire != PB_BYTES)
-			continue;
-		c->origins += f.number == OPT_ORIGINS;
-		c->map += f.number == OPT_METADATA_MAP;
-		c->sorted += f.number == OPT_METADATA;
-	}
-	return more;
+	return err_set(e, -ENOMEM, "out of memory");
 }
 
-static int count_fields(const uint8_t *data, size_t n, struct counts *c)
+/* Before a list of @n entries gets another. */
+static int check_list(size_t n, struct err *e)
 {
-	struct pb_reader r = { data, data + n };
-	struct pb_field f;
-	int more;
-
-	while ((more = pb_next(&r, &f)) > 0) {
-		if (f.wire != PB_BYTES)
-			continue;
-		c->allocations += f.number == PIN_ALLOCATIONS;
-		if (f.number == PIN_OPTIONS && count_options(&f, c) < 0)
-			return -EBADMSG;
-	}
-	return more;
-}
-
-static int alloc_arrays(struct pin *p, struct counts *c, struct err *e)
-{
-	if (c->allocations > PIN_LIST_MAX || c->origins > PIN_LIST_MAX ||
-	    c->map + c->sorted > PIN_LIST_MAX)
-		return err_set(e, -EFBIG, "pin protobuf: a list of over %d entries", PIN_LIST_MAX);
-	if (c->allocations)
-		p->allocations = pin_alloc(p, c->allocations * sizeof(*p->allocations));
-	if (c->origins)
-		p->origins = pin_alloc(p, c->origins * sizeof(*p->origins));
-	if (c->map + c->sorted)
-		c->metadata = pin_alloc(p, (c->map + c->sorted) * sizeof(*c->metadata));
-	if ((c->allocations && !p->allocations) || (c->origins && !p->origins) ||
-	    (c->map + c->sorted && !c->metadata))
-		return err_set(e, -ENOMEM, "out of memory");
-	return 0;
+	if (n < PIN_LIST_MAX)
+		return 0;
+	return err_set(e, -EFBIG, "pin protobuf: a list of over %d entries", PIN_LIST_MAX);
 }
 
 static int decode_text(const struct pb_field *f, struct pin_text *ret, struct err *e)
@@ -286,6 +250,65 @@ static int decode_meta(const struct pb_field *entry, struct pin_meta *ret, struc
 	return more < 0 ? bad(e, "cut or malformed metadata") : 0;
 }
 
+/* One more entry of either form. */
+static int add_meta(struct decoder *d, const struct pb_field *f, struct pin_meta **list, size_t *n)
+{
+	int r = check_list(d->n_map + d->n_sorted, d->e);
+
+	if (r < 0)
+		return r;
+	*list = pin_grow(d->pin, *list, *n, sizeof(**list));
+	if (!*list)
+		return no_memory(d->e);
+	return decode_meta(f, &(*list)[(*n)++], d->e);
+}
+
+static int set_metadata(struct decoder *d)
+{
+	struct pin_meta *all = d->sorted;
+	size_t n = d->n_map + d->n_sorted;
+
+	if (d->n_map > 0) {
+		all = pin_alloc(d->pin, n * sizeof(*all));
+		if (!all)
+			return no_memory(d->e);
+		memcpy(all, d->map, d->n_map * sizeof(*all));
+		if (d->n_sorted > 0)
+			memcpy(all + d->n_map, d->sorted, d->n_sorted * sizeof(*all));
+	}
+	return pin_set_metadata(d->pin, all, n) < 0 ? no_memory(d->e) : 0;
+}
+
+static int add_origin(struct decoder *d, const struct pb_field *f)
+{
+	struct pin *p = d->pin;
+	int r = check_list(p->n_origins, d->e);
+
+	if (r < 0)
+		return r;
+	p->origins = pin_grow(p, p->origins, p->n_origins, sizeof(*p->origins));
+	if (!p->origins)
+		return no_memory(d->e);
+	if (multiaddr_from_bytes(f->p, f->n, &p->origins[p->n_origins++], NULL) < 0)
+		return bad(d->e, "an origin is not a multiaddress");
+	return 0;
+}
+
+static int add_allocation(struct decoder *d, const struct pb_field *f)
+{
+	struct pin *p = d->pin;
+	int r = check_list(p->n_allocations, d->e);
+
+	if (r < 0)
+		return r;
+	p->allocations = pin_grow(p, p->allocations, p->n_allocations, sizeof(*p->allocations));
+	if (!p->allocations)
+		return no_memory(d->e);
+	if (peerid_from_bytes(f->p, f->n, &p->allocations[p->n_allocations++], NULL) < 0)
+		return bad(d->e, "an allocation is not a peer ID");
+	return 0;
+}
+
 /* The reference keeps a pin whose CIDs it cannot read, without them. */
 static void decode_cid(const struct pb_field *f, struct cid *ret)
 {
@@ -298,24 +321,20 @@ static int64_t decode_time(uint64_t v)
 	return (int64_t)v == RFC3339_UNSET ? PIN_TIME_UNSET : (int64_t)v;
 }
 
-static int decode_option_bytes(const struct pb_field *f, struct pin *p, struct counts *c,
-			       struct err *e)
+static int decode_option_bytes(struct decoder *d, const struct pb_field *f)
 {
 	switch (f->number) {
 	case OPT_NAME:
-		return decode_text(f, &p->name, e);
+		return decode_text(f, &d->pin->name, d->e);
 	case OPT_PIN_UPDATE:
-		decode_cid(f, &p->pin_update);
+		decode_cid(f, &d->pin->pin_update);
 		return 0;
 	case OPT_ORIGINS:
-		if (multiaddr_from_bytes(f->p, f->n, &p->origins[p->n_origins], NULL) < 0)
-			return bad(e, "an origin is not a multiaddress");
-		p->n_origins++;
-		return 0;
+		return add_origin(d, f);
 	case OPT_METADATA_MAP:
-		return decode_meta(f, &c->metadata[c->map_seen++], e);
+		return add_meta(d, f, &d->map, &d->n_map);
 	case OPT_METADATA:
-		return decode_meta(f, &c->metadata[c->map + c->sorted_seen++], e);
+		return add_meta(d, f, &d->sorted, &d->n_sorted);
 	default:
 		return 0;
 	}
@@ -339,42 +358,36 @@ static void decode_option_uint(const struct pb_field *f, struct pin *p)
 	}
 }
 
-static int decode_options(const struct pb_field *options, struct pin *p, struct counts *c,
-			  struct err *e)
+static int decode_options(struct decoder *d, const struct pb_field *options)
 {
 	struct pb_reader r = { options->p, options->p + options->n };
 	struct pb_field f;
+	int more, err = 0;
 
-	while (pb_next(&r, &f) > 0) {
-		if (f.wire == PB_VARINT) {
-			decode_option_uint(&f, p);
-		} else if (f.wire == PB_BYTES) {
-			int err = decode_option_bytes(&f, p, c, e);
-
-			if (err < 0)
-				return err;
-		}
+	while (err == 0 && (more = pb_next(&r, &f)) != 0) {
+		if (more < 0)
+			err = bad(d->e, "cut or malformed options");
+		else if (f.wire == PB_VARINT)
+			decode_option_uint(&f, d->pin);
+		else if (f.wire == PB_BYTES)
+			err = decode_option_bytes(d, &f);
 	}
-	return 0;
+	return err;
 }
 
-static int decode_pin_bytes(const struct pb_field *f, struct pin *p, struct counts *c,
-			    struct err *e)
+static int decode_pin_bytes(struct decoder *d, const struct pb_field *f)
 {
 	switch (f->number) {
 	case PIN_CID:
-		decode_cid(f, &p->cid);
+		decode_cid(f, &d->pin->cid);
 		return 0;
 	case PIN_ALLOCATIONS:
-		if (peerid_from_bytes(f->p, f->n, &p->allocations[p->n_allocations], NULL) < 0)
-			return bad(e, "an allocation is not a peer ID");
-		p->n_allocations++;
-		return 0;
+		return add_allocation(d, f);
 	case PIN_REFERENCE:
-		decode_cid(f, &p->reference);
+		decode_cid(f, &d->pin->reference);
 		return 0;
 	case PIN_OPTIONS:
-		return decode_options(f, p, c, e);
+		return decode_options(d, f);
 	default:
 		return 0;
 	}
@@ -399,24 +412,21 @@ static void decode_pin_uint(const struct pb_field *f, struct pin *p)
 
 int pin_pb_decode(const uint8_t *data, size_t n, struct pin *p, struct err *e)
 {
+	struct decoder d = { .pin = p, .e = e };
 	struct pb_reader r = { data, data + n };
-	struct counts c = { 0 };
 	struct pb_field f;
-	int err;
+	int more, err = 0;
 
 	pin_reset(p);
 	if (n > PIN_BYTES_MAX)
 		return err_set(e, -EFBIG, "pin protobuf: over %u bytes", PIN_BYTES_MAX);
-	if (count_fields(data, n, &c) < 0)
-		return bad(e, "cut or malformed");
-	err = alloc_arrays(p, &c, e);
-	while (err == 0 && pb_next(&r, &f) > 0) {
-		if (f.wire == PB_VARINT)
+	while (err == 0 && (more = pb_next(&r, &f)) != 0) {
+		if (more < 0)
+			err = bad(e, "cut or malformed");
+		else if (f.wire == PB_VARINT)
 			decode_pin_uint(&f, p);
 		else if (f.wire == PB_BYTES)
-			err = decode_pin_bytes(&f, p, &c, e);
+			err = decode_pin_bytes(&d, &f);
 	}
-	if (err == 0 && pin_set_metadata(p, c.metadata, c.map + c.sorted) < 0)
-		err = err_set(e, -ENOMEM, "out of memory");
-	return err;
+	return err < 0 ? err : set_metadata(&d);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "tests/lib/vectors.h"
 #include "types/pin_json.h"
@@ -175,6 +176,51 @@ static void options_in_parts_are_merged(void **state)
 	pin_deinit(&p);
 }
 
+static void long_lists_keep_every_entry(void **state)
+{
+	static char keys[100][4];
+	const int n = 100;
+	struct buf out = BUF_INIT(0);
+	struct pin p, again;
+
+	pin_init(&p);
+	pin_init(&again);
+	p.allocations = pin_alloc(&p, n * sizeof(*p.allocations));
+	p.metadata = pin_alloc(&p, n * sizeof(*p.metadata));
+	p.origins = pin_alloc(&p, n * sizeof(*p.origins));
+	assert_true(p.allocations && p.metadata && p.origins);
+	p.n_allocations = p.n_metadata = p.n_origins = n;
+	for (int i = 0; i < n; i++) {
+		uint8_t key[32] = { (uint8_t)i }, ip4[5] = { 4, 127, 0, 0, (uint8_t)i };
+
+		snprintf(keys[i], sizeof(keys[i]), "k%02d", i);
+		peerid_from_ed25519(key, &p.allocations[i]);
+		assert_int_equal(0, multiaddr_from_bytes(ip4, sizeof(ip4), &p.origins[i], NULL));
+		p.metadata[i] = (struct pin_meta){ { keys[i], 3 }, { keys[n - 1 - i], 3 } };
+	}
+	assert_int_equal(0, pin_pb_encode(&p, &out));
+	assert_int_equal(0, pin_pb_decode(out.data, out.len, &again, NULL));
+	assert_true(pin_equal_but_time(&p, &again));
+	pin_deinit(&p);
+	pin_deinit(&again);
+	buf_deinit(&out);
+}
+
+static void the_two_forms_of_metadata_count_as_one_list(void **state)
+{
+	uint8_t in[4 * (PIN_LIST_MAX + 1)];
+	struct pin p;
+
+	/* Options with an empty entry each, of either form in turn. */
+	for (size_t i = 0; i < sizeof(in); i += 4)
+		memcpy(in + i, i % 8 ? "\x32\x02\x32\x00" : "\x32\x02\x52\x00", 4);
+	pin_init(&p);
+	assert_int_equal(0, pin_pb_decode(in, sizeof(in) - 4, &p, NULL));
+	assert_int_equal(1, p.n_metadata);
+	assert_int_equal(-EFBIG, pin_pb_decode(in, sizeof(in), &p, NULL));
+	pin_deinit(&p);
+}
+
 static void every_cut_of_a_pin_is_refused_or_shorter(void **state)
 {
 	json_t *root = vectors_load("cluster-pins.json"), *v;
@@ -303,6 +349,8 @@ int main(void)
 		cmocka_unit_test(foreign_protobufs_read_as_the_reference_reads_them),
 		cmocka_unit_test(decode_is_as_strict_as_the_reference),
 		cmocka_unit_test(options_in_parts_are_merged),
+		cmocka_unit_test(long_lists_keep_every_entry),
+		cmocka_unit_test(the_two_forms_of_metadata_count_as_one_list),
 		cmocka_unit_test(every_cut_of_a_pin_is_refused_or_shorter),
 		cmocka_unit_test(lists_are_limited),
 		cmocka_unit_test(a_pin_over_the_limit_is_neither_written_nor_read),
