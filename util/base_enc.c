@@ -5,15 +5,23 @@
 
 #define BAD 0xff /* in the tables below: no digit */
 
-/* The 256 entries of a table, each computed by the compiler from its index. */
+/* The entries of a table, each computed by the compiler from its index. */
 #define ONE(f, c) (uint8_t)(f(c))
 #define FOUR(f, c) ONE(f, c), ONE(f, (c) + 1), ONE(f, (c) + 2), ONE(f, (c) + 3)
 #define SIXTEEN(f, c) FOUR(f, c), FOUR(f, (c) + 4), FOUR(f, (c) + 8), FOUR(f, (c) + 12)
 #define SIXTY_FOUR(f, c)                                                                           \
 	SIXTEEN(f, c), SIXTEEN(f, (c) + 16), SIXTEEN(f, (c) + 32), SIXTEEN(f, (c) + 48)
+#define HALF_K(f, c)                                                                               \
+	SIXTY_FOUR(f, c), SIXTY_FOUR(f, (c) + 64), SIXTY_FOUR(f, (c) + 128),                       \
+	    SIXTY_FOUR(f, (c) + 192), SIXTY_FOUR(f, (c) + 256), SIXTY_FOUR(f, (c) + 320),          \
+	    SIXTY_FOUR(f, (c) + 384), SIXTY_FOUR(f, (c) + 448)
 #define TABLE(f)                                                                                   \
 	{                                                                                          \
 		SIXTY_FOUR(f, 0), SIXTY_FOUR(f, 64), SIXTY_FOUR(f, 128), SIXTY_FOUR(f, 192)        \
+	}
+#define TABLE_2K(f)                                                                                \
+	{                                                                                          \
+		HALF_K(f, 0), HALF_K(f, 512), HALF_K(f, 1024), HALF_K(f, 1536)                     \
 	}
 
 #define IN(c, lo, hi) ((c) >= (lo) && (c) <= (hi))
@@ -56,8 +64,16 @@ static const uint8_t value_58flickr[256] = TABLE(VALUE_58FLICKR);
 static const uint8_t value_64[256] = TABLE(VALUE_64);
 static const uint8_t value_64url[256] = TABLE(VALUE_64URL);
 
-static const char digits_32_lower[] = "abcdefghijklmnopqrstuvwxyz234567";
-static const char digits_32_upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/* The digits of 0 to 1023 in base 32, two each. */
+#define PAIRS_32 2048
+#define DIGIT_32(v, a) ((v) < 26 ? (v) + (a) : (v)-26 + '2')
+#define PAIR_32(i, a) DIGIT_32((i)&1 ? (i) >> 1 & 31 : (i) >> 6, a)
+#define PAIR_32_LOWER(i) PAIR_32(i, 'a')
+#define PAIR_32_UPPER(i) PAIR_32(i, 'A')
+
+static const uint8_t pairs_32_lower[PAIRS_32] = TABLE_2K(PAIR_32_LOWER);
+static const uint8_t pairs_32_upper[PAIRS_32] = TABLE_2K(PAIR_32_UPPER);
+
 static const char digits_36[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 static const char digits_58[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 static const char digits_64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -82,16 +98,13 @@ int base16_encode(struct buf *out, const uint8_t *p, size_t n)
 	return 0;
 }
 
-static inline void base32_group(uint8_t o[8], uint64_t bits, const char digits[32])
+/* @pairs: the two digits of each ten bits. */
+static inline void base32_group(uint8_t o[8], uint64_t bits, const uint8_t pairs[PAIRS_32])
 {
-	o[0] = (uint8_t)digits[bits >> 35 & 31];
-	o[1] = (uint8_t)digits[bits >> 30 & 31];
-	o[2] = (uint8_t)digits[bits >> 25 & 31];
-	o[3] = (uint8_t)digits[bits >> 20 & 31];
-	o[4] = (uint8_t)digits[bits >> 15 & 31];
-	o[5] = (uint8_t)digits[bits >> 10 & 31];
-	o[6] = (uint8_t)digits[bits >> 5 & 31];
-	o[7] = (uint8_t)digits[bits & 31];
+	memcpy(o, &pairs[bits >> 30 << 1], 2);
+	memcpy(o + 2, &pairs[(bits >> 20 & 1023) << 1], 2);
+	memcpy(o + 4, &pairs[(bits >> 10 & 1023) << 1], 2);
+	memcpy(o + 6, &pairs[(bits & 1023) << 1], 2);
 }
 
 static inline uint64_t load_40(const uint8_t *p)
@@ -100,7 +113,7 @@ static inline uint64_t load_40(const uint8_t *p)
 	       (uint64_t)p[3] << 8 | p[4];
 }
 
-static int base32_encode(struct buf *out, const uint8_t *p, size_t n, const char digits[32])
+static int base32_encode(struct buf *out, const uint8_t *p, size_t n, const uint8_t pairs[PAIRS_32])
 {
 	uint8_t *o, rest[5] = { 0 }, text[8];
 	size_t len, i;
@@ -114,10 +127,10 @@ static int base32_encode(struct buf *out, const uint8_t *p, size_t n, const char
 		return r;
 	o = out->data + out->len;
 	for (i = 0; i + 5 <= n; i += 5, o += 8)
-		base32_group(o, load_40(p + i), digits);
+		base32_group(o, load_40(p + i), pairs);
 	if (i < n) {
 		memcpy(rest, p + i, n - i);
-		base32_group(text, load_40(rest), digits);
+		base32_group(text, load_40(rest), pairs);
 		memcpy(o, text, len % 8);
 	}
 	out->len += len;
@@ -126,12 +139,12 @@ static int base32_encode(struct buf *out, const uint8_t *p, size_t n, const char
 
 int base32_lower_encode(struct buf *out, const uint8_t *p, size_t n)
 {
-	return base32_encode(out, p, n, digits_32_lower);
+	return base32_encode(out, p, n, pairs_32_lower);
 }
 
 int base32_upper_encode(struct buf *out, const uint8_t *p, size_t n)
 {
-	return base32_encode(out, p, n, digits_32_upper);
+	return base32_encode(out, p, n, pairs_32_upper);
 }
 
 int base64_encode(struct buf *out, const uint8_t *p, size_t n)
