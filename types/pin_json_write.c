@@ -1,198 +1,193 @@
+/*
+ * A bound first, then bytes into memory that is known to be large enough.
+ */
+#include "types/pin_json.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "types/pin_json.h"
 #include "util/json_write.h"
 #include "util/rfc3339.h"
 
 #define TIME_UNSET_TEXT "\"0001-01-01T00:00:00Z\""
 #define INDENT "    "
 
-/* Appends go to nothing after the first failure, which stays in err. */
-struct writer {
-	struct buf *out;
-	int err;
-};
+/* Of a line: all keys, numbers, times and CIDs, and the brackets of lists and texts. */
+#define FIXED_MAX (512 + 3 * CID_TEXT_MAX)
+#define PEER_MAX (PEERID_TEXT_MAX + 3) /* its text, quotes, a comma */
 
-/* buf_append for the many short pieces of a line, of a length the compiler knows. */
-static inline void put(struct writer *w, const char *s, size_t n)
+static char *put(char *to, const char *s, size_t n)
 {
-	struct buf *out = w->out;
-
-	if (w->err < 0)
-		return;
-	if (!out->data || out->cap - out->len < n) {
-		w->err = buf_append(out, s, n);
-		return;
-	}
-	memcpy(out->data + out->len, s, n);
-	out->len += n;
+	memcpy(to, s, n);
+	return to + n;
 }
 
-#define PUT(w, literal) put(w, literal, sizeof(literal) - 1)
+#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
 
-static void put_int(struct writer *w, int64_t v)
+static char *put_text(char *to, const struct pin_text *t)
 {
-	if (w->err == 0)
-		w->err = json_write_int(w->out, v);
+	return json_put_string(to, t->p, t->n);
 }
 
-static void put_text(struct writer *w, const struct pin_text *t)
+static bool has_text(int64_t t)
 {
-	if (w->err == 0)
-		w->err = json_write_string(w->out, t->p, t->n);
+	return t == PIN_TIME_UNSET || (t >= RFC3339_UNSET && t <= RFC3339_MAX);
 }
 
-static void put_time(struct writer *w, int64_t t)
+static char *put_time(char *to, int64_t t)
 {
-	char text[RFC3339_LEN + 2];
-
-	if (t == PIN_TIME_UNSET) {
-		PUT(w, TIME_UNSET_TEXT);
-		return;
-	}
-	if (rfc3339_format(t, text + 1) < 0) {
-		w->err = w->err < 0 ? w->err : -ERANGE;
-		return;
-	}
-	text[0] = '"';
-	text[sizeof(text) - 1] = '"';
-	put(w, text, sizeof(text));
+	if (t == PIN_TIME_UNSET)
+		return PUT(to, TIME_UNSET_TEXT);
+	*to++ = '"';
+	rfc3339_format(t, to);
+	return PUT(to + RFC3339_LEN, "\"");
 }
 
-static void put_cid(struct writer *w, const struct cid *c)
+static char *put_cid(char *to, const struct cid *c)
 {
-	char text[CID_TEXT_MAX + 3];
-	size_t n;
-
-	if (!cid_defined(c)) {
-		PUT(w, "null");
-		return;
-	}
-	text[0] = '"';
-	n = cid_format(c, text + 1);
-	text[n + 1] = '"';
-	put(w, text, n + 2);
+	if (!cid_defined(c))
+		return PUT(to, "null");
+	*to++ = '"';
+	to += cid_format(c, to);
+	return PUT(to, "\"");
 }
 
-static void put_peers(struct writer *w, const struct peerid *ids, size_t n)
+static char *put_peers(char *to, const struct pin *p)
 {
-	PUT(w, "[");
-	for (size_t i = 0; i < n; i++) {
-		char text[PEERID_TEXT_MAX + 3];
-		size_t len = peerid_format(&ids[i], text + 2);
-
-		text[0] = ',';
-		text[1] = '"';
-		text[len + 2] = '"';
+	*to++ = '[';
+	for (size_t i = 0; i < p->n_allocations; i++) {
 		if (i)
-			put(w, text, len + 3);
-		else
-			put(w, text + 1, len + 2);
+			*to++ = ',';
+		*to++ = '"';
+		to += peerid_format(&p->allocations[i], to);
+		*to++ = '"';
 	}
-	PUT(w, "]");
+	return PUT(to, "]");
 }
 
-static void put_origin(struct writer *w, const struct multiaddr *a)
+static char *put_metadata(char *to, const struct pin *p)
 {
-	struct buf text = BUF_INIT(0);
-
-	if (w->err == 0)
-		w->err = multiaddr_format(a, &text);
-	if (w->err == 0)
-		w->err = json_write_string(w->out, (const char *)text.data, text.len);
-	buf_deinit(&text);
-}
-
-static void put_origins(struct writer *w, const struct pin *p)
-{
-	PUT(w, "[");
-	for (size_t i = 0; i < p->n_origins; i++) {
-		if (i)
-			PUT(w, ",");
-		put_origin(w, &p->origins[i]);
-	}
-	PUT(w, "]");
-}
-
-static void put_metadata(struct writer *w, const struct pin *p)
-{
-	if (p->n_metadata == 0) {
-		PUT(w, "null");
-		return;
-	}
+	if (p->n_metadata == 0)
+		return PUT(to, "null");
 	for (size_t i = 0; i < p->n_metadata; i++) {
-		put(w, i ? "," : "{", 1);
-		put_text(w, &p->metadata[i].key);
-		PUT(w, ":");
-		put_text(w, &p->metadata[i].value);
+		*to++ = i ? ',' : '{';
+		to = put_text(to, &p->metadata[i].key);
+		*to++ = ':';
+		to = put_text(to, &p->metadata[i].value);
 	}
-	PUT(w, "}");
+	return PUT(to, "}");
 }
 
-static void put_type(struct writer *w, enum pin_type t)
+static char *put_type(char *to, enum pin_type t)
 {
 	const char *name = pin_type_name(t);
 
-	PUT(w, "\"");
-	put(w, name, strlen(name));
-	PUT(w, "\"");
+	*to++ = '"';
+	to = put(to, name, strlen(name));
+	return PUT(to, "\"");
 }
 
 /* The keys of the options, which the reference keeps in a struct of their own. */
-static void put_options(struct writer *w, const struct pin *p)
+static char *put_options(char *to, const struct pin *p, const struct buf *origins)
 {
-	PUT(w, "{\"replication_factor_min\":");
-	put_int(w, p->replication_min);
-	PUT(w, ",\"replication_factor_max\":");
-	put_int(w, p->replication_max);
-	PUT(w, ",\"name\":");
-	put_text(w, &p->name);
+	to = PUT(to, "{\"replication_factor_min\":");
+	to = json_put_int(to, p->replication_min);
+	to = PUT(to, ",\"replication_factor_max\":");
+	to = json_put_int(to, p->replication_max);
+	to = PUT(to, ",\"name\":");
+	to = put_text(to, &p->name);
 	if (pin_mode(p) == PIN_MODE_DIRECT)
-		PUT(w, ",\"mode\":\"direct\",\"shard_size\":");
+		to = PUT(to, ",\"mode\":\"direct\",\"shard_size\":");
 	else
-		PUT(w, ",\"mode\":\"recursive\",\"shard_size\":");
-	if (w->err == 0)
-		w->err = json_write_uint(w->out, p->shard_size);
-	PUT(w, ",\"user_allocations\":null,\"expire_at\":");
-	put_time(w, p->expire_at);
-	PUT(w, ",\"metadata\":");
-	put_metadata(w, p);
-	PUT(w, ",\"pin_update\":");
-	put_cid(w, &p->pin_update);
-	PUT(w, ",\"origins\":");
-	put_origins(w, p);
+		to = PUT(to, ",\"mode\":\"recursive\",\"shard_size\":");
+	to = json_put_uint(to, p->shard_size);
+	to = PUT(to, ",\"user_allocations\":null,\"expire_at\":");
+	to = put_time(to, p->expire_at);
+	to = PUT(to, ",\"metadata\":");
+	to = put_metadata(to, p);
+	to = PUT(to, ",\"pin_update\":");
+	to = put_cid(to, &p->pin_update);
+	to = PUT(to, ",\"origins\":[");
+	if (origins->len > 0)
+		to = put(to, (const char *)origins->data, origins->len);
+	return PUT(to, "]");
+}
+
+static char *put_line(char *to, const struct pin *p, const struct buf *origins)
+{
+	to = put_options(to, p, origins);
+	to = PUT(to, ",\"cid\":");
+	to = put_cid(to, &p->cid);
+	to = PUT(to, ",\"type\":");
+	to = put_type(to, p->type);
+	to = PUT(to, ",\"allocations\":");
+	to = put_peers(to, p);
+	to = PUT(to, ",\"max_depth\":");
+	to = json_put_int(to, p->max_depth);
+	to = PUT(to, ",\"reference\":");
+	to = put_cid(to, &p->reference);
+	to = PUT(to, ",\"timestamp\":");
+	to = put_time(to, p->timestamp);
+	return PUT(to, "}");
+}
+
+static size_t line_max(const struct pin *p, size_t origins)
+{
+	size_t n = FIXED_MAX + JSON_STRING_MAX(p->name.n) + origins + p->n_allocations * PEER_MAX;
+
+	for (size_t i = 0; i < p->n_metadata; i++)
+		n += JSON_STRING_MAX(p->metadata[i].key.n) +
+		     JSON_STRING_MAX(p->metadata[i].value.n) + 2;
+	return n;
+}
+
+/* The entries of the list, whose lengths nothing bounds beforehand. */
+static int write_origins(const struct pin *p, struct buf *out)
+{
+	struct buf text = BUF_INIT(0);
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_origins && r == 0; i++) {
+		buf_reset(&text);
+		r = multiaddr_format(&p->origins[i], &text);
+		if (r == 0 && i)
+			r = buf_byte(out, ',');
+		if (r == 0)
+			r = json_write_string(out, (const char *)text.data, text.len);
+	}
+	buf_deinit(&text);
+	return r;
 }
 
 int pin_json_line(const struct pin *p, struct buf *out)
 {
-	struct writer w = { .out = out };
-	size_t start = out->len;
+	struct buf origins = BUF_INIT(0);
+	size_t max;
+	int r;
 
-	put_options(&w, p);
-	PUT(&w, ",\"cid\":");
-	put_cid(&w, &p->cid);
-	PUT(&w, ",\"type\":");
-	put_type(&w, p->type);
-	PUT(&w, ",\"allocations\":");
-	put_peers(&w, p->allocations, p->n_allocations);
-	PUT(&w, ",\"max_depth\":");
-	put_int(&w, p->max_depth);
-	PUT(&w, ",\"reference\":");
-	put_cid(&w, &p->reference);
-	PUT(&w, ",\"timestamp\":");
-	put_time(&w, p->timestamp);
-	PUT(&w, "}");
-	if (w.err < 0)
-		out->len = start;
-	return w.err;
+	if (!has_text(p->expire_at) || !has_text(p->timestamp))
+		return -ERANGE;
+	r = write_origins(p, &origins);
+	max = line_max(p, origins.len);
+	if (r == 0)
+		r = buf_reserve(out, max);
+	if (r == 0) {
+		char *to = (char *)out->data + out->len, *end = put_line(to, p, &origins);
+
+		assert(end <= to + max);
+		out->len += (size_t)(end - to);
+	}
+	buf_deinit(&origins);
+	return r;
 }
 
-static void new_line(struct writer *w, size_t depth)
+static char *new_line(char *to, size_t depth)
 {
-	PUT(w, "\n");
+	*to++ = '\n';
 	while (depth-- > 0)
-		PUT(w, INDENT);
+		to = PUT(to, INDENT);
+	return to;
 }
 
 /* Bytes of the string at @s with its quotes; it is well formed. */
@@ -206,7 +201,7 @@ static size_t string_len(const char *s)
 }
 
 /* Lays out the compact JSON of a pin with one value a line. Empty arrays stay on theirs. */
-static void indent(struct writer *w, const char *s, const char *end)
+static char *indent(char *to, const char *s, const char *end)
 {
 	size_t depth = 0, n;
 
@@ -215,31 +210,37 @@ static void indent(struct writer *w, const char *s, const char *end)
 		if (*s == '[' && s[1] == ']')
 			n = 2;
 		else if (*s == '}' || *s == ']')
-			new_line(w, --depth);
-		put(w, s, n);
+			to = new_line(to, --depth);
+		to = put(to, s, n);
 		if (*s == ',')
-			new_line(w, depth);
+			to = new_line(to, depth);
 		else if (*s == ':')
-			PUT(w, " ");
+			*to++ = ' ';
 		else if (n == 1 && (*s == '{' || *s == '['))
-			new_line(w, ++depth);
+			to = new_line(to, ++depth);
 	}
-	PUT(w, "\n");
+	return PUT(to, "\n");
 }
 
 int pin_json_document(const struct pin *p, struct buf *out)
 {
-	struct writer w = { .out = out };
 	struct buf line = BUF_INIT(0);
-	size_t start = out->len;
+	size_t len;
+	int r = pin_json_line(p, &line);
 
-	w.err = pin_json_line(p, &line);
-	if (w.err == 0)
-		indent(&w, (const char *)line.data, (const char *)line.data + line.len);
-	if (w.err < 0)
-		out->len = start;
+	len = pin_json_document_len(p, line.len);
+	if (r == 0)
+		r = buf_reserve(out, len);
+	if (r == 0) {
+		char *to = (char *)out->data + out->len;
+		const char *s = (const char *)line.data;
+
+		to = indent(to, s, s + line.len);
+		assert(to == (char *)out->data + out->len + len);
+		out->len += len;
+	}
 	buf_deinit(&line);
-	return w.err;
+	return r;
 }
 
 /* What indent adds to a list of @n entries. */

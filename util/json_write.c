@@ -1,6 +1,7 @@
 #include "util/json_write.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "util/utf8.h"
 
@@ -15,25 +16,6 @@ static const bool plain[256] = {
 static bool is_line_separator(const uint8_t *s) /* of three valid bytes: U+2028 or U+2029 */
 {
 	return s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9);
-}
-
-/* The length of the text at @s that needs no escape. */
-static size_t plain_run(const uint8_t *s, size_t n)
-{
-	size_t i = 0;
-
-	for (;;) {
-		size_t len;
-
-		while (i < n && plain[s[i]])
-			i++;
-		if (i == n || s[i] < 0x80)
-			return i;
-		len = utf8_len(s + i, n - i);
-		if (len == 0 || (len == 3 && is_line_separator(s + i)))
-			return i;
-		i += len;
-	}
 }
 
 static char short_escape(uint8_t c)
@@ -57,51 +39,76 @@ static char short_escape(uint8_t c)
 	}
 }
 
-/* Writes the escape of what is at @s, where a plain run ended; *ret_len is what it stands for. */
-static int write_escape(struct buf *out, const uint8_t *s, size_t n, size_t *ret_len)
+static char *put(char *to, const void *p, size_t n)
 {
-	char unicode[6] = { '\\', 'u', '0', '0', hex[s[0] >> 4], hex[s[0] & 15] };
-	char brief[2] = { '\\', short_escape(s[0]) };
-
-	*ret_len = 1;
-	if (brief[1])
-		return buf_append(out, brief, sizeof(brief));
-	if (s[0] < 0x80)
-		return buf_append(out, unicode, sizeof(unicode));
-	if (utf8_len(s, n) == 0)
-		return buf_append(out, "\\ufffd", 6);
-	*ret_len = 3;
-	return buf_append(out, s[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+	memcpy(to, p, n);
+	return to + n;
 }
 
-static int write_quoted(struct buf *out, const uint8_t *s, size_t n)
+#define SPECIAL_MAX 6
+
+/* Puts what stands for the character at @s, which is not plain ASCII; *ret_len is its length. */
+static char *put_special(char *to, const uint8_t *s, size_t n, size_t *ret_len)
 {
-	int r = buf_byte(out, '"');
+	char unicode[SPECIAL_MAX] = { '\\', 'u', '0', '0', hex[s[0] >> 4], hex[s[0] & 15] };
+	char brief[2] = { '\\', short_escape(s[0]) };
+	size_t len = utf8_len(s, n);
 
-	while (r == 0 && n > 0) {
-		size_t run = plain_run(s, n);
+	*ret_len = len ? len : 1;
+	if (brief[1])
+		return put(to, brief, sizeof(brief));
+	if (s[0] < 0x80)
+		return put(to, unicode, sizeof(unicode));
+	if (len == 0)
+		return put(to, "\\ufffd", 6);
+	if (len == 3 && is_line_separator(s))
+		return put(to, s[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+	return put(to, s, len);
+}
 
-		r = buf_append(out, s, run);
-		if (r == 0 && run < n) {
-			size_t len;
+char *json_put_string(char *to, const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
 
-			r = write_escape(out, s + run, n - run, &len);
-			run += len;
-		}
-		s += run;
-		n -= run;
+	*to++ = '"';
+	for (size_t i = 0, len; i < n; i += len) {
+		len = 1;
+		if (plain[p[i]])
+			*to++ = (char)p[i];
+		else
+			to = put_special(to, p + i, n - i, &len);
 	}
-	return r < 0 ? r : buf_byte(out, '"');
+	*to++ = '"';
+	return to;
+}
+
+static size_t string_len(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t total = 2;
+
+	for (size_t i = 0, len; i < n; i += len) {
+		char special[SPECIAL_MAX];
+
+		len = 1;
+		if (plain[p[i]])
+			total++;
+		else
+			total += (size_t)(put_special(special, p + i, n - i, &len) - special);
+	}
+	return total;
 }
 
 int json_write_string(struct buf *out, const char *s, size_t n)
 {
-	size_t start = out->len;
-	int r = write_quoted(out, (const uint8_t *)s, n);
+	size_t len = string_len(s, n);
+	int r = buf_reserve(out, len);
 
 	if (r < 0)
-		out->len = start;
-	return r;
+		return r;
+	json_put_string((char *)out->data + out->len, s, n);
+	out->len += len;
+	return 0;
 }
 
 int json_write_member(struct buf *out, const char *key, const char *value, size_t n)
@@ -116,26 +123,35 @@ int json_write_member(struct buf *out, const char *key, const char *value, size_
 	return r;
 }
 
-static int write_number(struct buf *out, uint64_t v, bool negative)
+char *json_put_uint(char *to, uint64_t v)
 {
-	char text[20]; /* 2^64 - 1, or a sign and 2^63 */
-	size_t at = sizeof(text);
+	size_t n = 1;
 
-	do {
-		text[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	if (negative)
-		text[--at] = '-';
-	return buf_append(out, text + at, sizeof(text) - at);
+	for (uint64_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	for (size_t i = n; i-- > 0; v /= 10)
+		to[i] = (char)('0' + v % 10);
+	return to + n;
+}
+
+char *json_put_int(char *to, int64_t v)
+{
+	if (v >= 0)
+		return json_put_uint(to, (uint64_t)v);
+	*to++ = '-';
+	return json_put_uint(to, -(uint64_t)v);
 }
 
 int json_write_int(struct buf *out, int64_t v)
 {
-	return write_number(out, v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0);
+	char text[JSON_NUMBER_MAX];
+
+	return buf_append(out, text, (size_t)(json_put_int(text, v) - text));
 }
 
 int json_write_uint(struct buf *out, uint64_t v)
 {
-	return write_number(out, v, false);
+	char text[JSON_NUMBER_MAX];
+
+	return buf_append(out, text, (size_t)(json_put_uint(text, v) - text));
 }

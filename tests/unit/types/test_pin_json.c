@@ -605,6 +605,47 @@ static void a_failure_leaves_the_output_as_it_was(void **state)
 	buf_deinit(&small);
 }
 
+/* The bound that memory is taken for is asserted by the writer. */
+static void the_longest_pin_fits_its_bound(void **state)
+{
+	static char controls[500];
+	struct buf out = BUF_INIT(0);
+	struct pin_json_keys keys;
+	struct pin p, again;
+	char *line;
+
+	pin_init(&p);
+	pin_init(&again);
+	memset(controls, 1, sizeof(controls));
+	p.cid = (struct cid){ .len = CID_BYTES_MAX, .bytes = { 1, 0x55, 0, 0xfb, 0x07 } };
+	p.reference = p.pin_update = p.cid;
+	p.type = PIN_TYPE_CLUSTERDAG;
+	p.replication_min = p.replication_max = p.max_depth = INT32_MIN;
+	p.shard_size = INT64_MAX; /* what can be read again */
+	p.expire_at = p.timestamp = 253402300799;
+	p.name = (struct pin_text){ controls, sizeof(controls) };
+	p.n_allocations = p.n_metadata = p.n_origins = 50;
+	p.allocations = pin_alloc(&p, 50 * sizeof(*p.allocations));
+	p.metadata = pin_alloc(&p, 50 * sizeof(*p.metadata));
+	p.origins = pin_alloc(&p, 50 * sizeof(*p.origins));
+	assert_true(p.allocations && p.metadata && p.origins);
+	for (size_t i = 0; i < 50; i++) {
+		p.allocations[i] = (struct peerid){ .len = PEERID_BYTES_MAX, .bytes = { 0, 62 } };
+		memset(p.allocations[i].bytes + 2, 0xff, 62);
+		p.metadata[i] = (struct pin_meta){ { controls, i }, { controls, 50 - i } };
+		assert_int_equal(0, multiaddr_parse("/ip4/1.2.3.4", 12, &p.origins[i], NULL));
+	}
+	line = line_of(&p);
+	assert_int_equal(0, decode(line, strlen(line), &again, &keys, NULL));
+	assert_true(pin_equal_but_time(&p, &again) && p.timestamp == again.timestamp);
+	p.shard_size = UINT64_MAX;
+	assert_int_equal(0, pin_json_document(&p, &out));
+	free(line);
+	pin_deinit(&p);
+	pin_deinit(&again);
+	buf_deinit(&out);
+}
+
 static void large_documents_and_lists_are_refused(void **state)
 {
 	struct buf text = BUF_INIT(0);
@@ -684,6 +725,7 @@ int main(void)
 		cmocka_unit_test(mode_is_handed_out_beside_the_depth),
 		cmocka_unit_test(the_document_has_one_value_a_line),
 		cmocka_unit_test(a_failure_leaves_the_output_as_it_was),
+		cmocka_unit_test(the_longest_pin_fits_its_bound),
 		cmocka_unit_test(large_documents_and_lists_are_refused),
 		cmocka_unit_test(lists_have_a_longest_length),
 	};

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/json_write.h"
@@ -108,6 +109,28 @@ static void member_over_the_limit_leaves_the_buffer(void **state)
 	buf_deinit(&out);
 }
 
+static void nothing_is_longer_than_the_bounds(void **state)
+{
+	static const char *const raw[] = { "", "\x01\x02\x03", "<>&<>&", "\xff\xff", "\u2028" };
+
+	for (size_t i = 0; i < sizeof(raw) / sizeof(*raw); i++) {
+		size_t n = strlen(raw[i]), max = JSON_STRING_MAX(n);
+		char *to = malloc(max); /* its end is known to the sanitizer */
+
+		assert_non_null(to);
+		assert_in_range(json_put_string(to, raw[i], n) - to, 2, max);
+		free(to);
+	}
+	for (int i = 0; i < 2; i++) {
+		char *to = malloc(JSON_NUMBER_MAX), *end;
+
+		assert_non_null(to);
+		end = i ? json_put_int(to, INT64_MIN) : json_put_uint(to, UINT64_MAX);
+		assert_int_equal(JSON_NUMBER_MAX, end - to);
+		free(to);
+	}
+}
+
 static void numbers_are_decimal_over_their_whole_range(void **state)
 {
 	struct buf out = BUF_INIT(0);
@@ -134,6 +157,7 @@ int main(void)
 		cmocka_unit_test(string_over_the_limit_leaves_the_buffer),
 		cmocka_unit_test(member_is_key_and_string),
 		cmocka_unit_test(member_over_the_limit_leaves_the_buffer),
+		cmocka_unit_test(nothing_is_longer_than_the_bounds),
 		cmocka_unit_test(numbers_are_decimal_over_their_whole_range),
 	};
 
