@@ -47,6 +47,7 @@ struct pinset_iter {
 	void *rows; /* second cursor, when by key: neighbours of the dump often lie together */
 	bool by_key, started;
 	uint64_t after;
+	uint64_t row; /* serial at which the second cursor stands; 0 where that is not known */
 };
 
 /* Rows with a serial above @after, ascending. */

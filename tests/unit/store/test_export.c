@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "store/export.h"
+#include "store/rows.h"
 #include "tests/lib/store_fixture.h"
 #include "util/clock.h"
 
@@ -44,29 +45,40 @@ static void set_line(struct store_txn *t, const char *line, size_t n, struct pin
 	store_fix_set(t, p, 1);
 }
 
+struct lines {
+	const char *p[LINES_MAX];
+	size_t len[LINES_MAX], n;
+};
+
+static void cut(const struct buf *text, struct lines *ret)
+{
+	const char *p = (char *)text->data, *end = p + text->len;
+
+	for (ret->n = 0; p < end; ret->n++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+		assert_true(newline && ret->n < LINES_MAX);
+		ret->p[ret->n] = p;
+		ret->len[ret->n] = (size_t)(newline - p);
+		p = newline + 1;
+	}
+}
+
 /* Sets the pins of a dump in random order. */
 static void fill(struct store_fix *f, const struct buf *text)
 {
-	const char *lines[LINES_MAX], *p = (char *)text->data, *end = p + text->len;
-	size_t lens[LINES_MAX], n = 0;
 	struct store_txn *t = store_fix_write(f);
+	static struct lines l;
 	struct pin pin;
 
 	pin_init(&pin);
-	for (; p < end; n++) {
-		const char *newline = memchr(p, '\n', (size_t)(end - p));
+	cut(text, &l);
+	while (l.n > 0) {
+		size_t i = randombytes_uniform((uint32_t)l.n);
 
-		assert_true(newline && n < LINES_MAX);
-		lines[n] = p;
-		lens[n] = (size_t)(newline - p);
-		p = newline + 1;
-	}
-	while (n > 0) {
-		size_t i = randombytes_uniform((uint32_t)n);
-
-		set_line(t, lines[i], lens[i], &pin);
-		lines[i] = lines[--n];
-		lens[i] = lens[n];
+		set_line(t, l.p[i], l.len[i], &pin);
+		l.p[i] = l.p[--l.n];
+		l.len[i] = l.len[l.n];
 	}
 	pin_deinit(&pin);
 	assert_int_equal(0, store_commit(t));
@@ -106,13 +118,118 @@ static void the_dump_is_that_of_the_reference(void **state)
 	buf_deinit(&want);
 }
 
+static void read_whole(struct store_fix *f, struct buf *ret)
+{
+	struct store_txn *t = store_fix_read(f);
+	struct export *x;
+
+	ret->len = store_info(t)->export_bytes;
+	ret->data = malloc(ret->cap = ret->len);
+	assert_non_null(ret->data);
+	assert_int_equal(0, export_new(t, &x));
+	assert_int_equal(ret->len, export_read(x, 0, ret->data, ret->len));
+	export_free(x);
+	store_read_end(t);
+}
+
+static void decode_line(const struct lines *l, size_t i, struct pin *p)
+{
+	assert_true(pin_json_decode_canonical(l->p[i], l->len[i], p));
+}
+
+/* Pins whose serials ascend by one in the order of the dump, as after an import: their keys and
+ * their name, but for the first pin, have their numbers already when they come. */
+static void fill_in_order(struct store_fix *f, struct buf *ret_dump)
+{
+	struct store_txn *t = store_fix_write(f);
+	static struct lines l;
+	struct pin p;
+
+	pin_init(&p);
+	for (unsigned i = 0; i < 500; i++) {
+		store_fix_pin(&p, i, "the same");
+		store_fix_set(t, &p, 1);
+	}
+	assert_int_equal(0, store_commit(t));
+	read_whole(f, ret_dump);
+	cut(ret_dump, &l);
+	t = store_fix_write(f);
+	for (size_t i = 0; i < l.n; i++) {
+		decode_line(&l, i, &p);
+		store_fix_unset(t, &p.cid);
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		decode_line(&l, i, &p);
+		store_fix_set(t, &p, 1);
+	}
+	assert_int_equal(0, store_commit(t));
+	pin_deinit(&p);
+}
+
+static void the_order_of_arrival_does_not_matter(void **state)
+{
+	struct store_fix *f = *state;
+	struct buf want = BUF_INIT(0);
+	static struct lines l;
+	struct store_txn *t;
+	struct pin p;
+
+	fill_in_order(f, &want);
+	check_whole(f, &want, 1 << 20);
+	cut(&want, &l);
+	pin_init(&p);
+	t = store_fix_write(f);
+	for (size_t i = 0; i < l.n; i += 8) {
+		decode_line(&l, i, &p);
+		store_fix_unset(t, &p.cid);
+		store_fix_set(t, &p, 1);
+	}
+	assert_int_equal(0, store_commit(t));
+	check_whole(f, &want, 1 << 20);
+	check_whole(f, &want, 777);
+	pin_deinit(&p);
+	buf_deinit(&want);
+}
+
+static void a_key_whose_row_is_gone_is_left_out(void **state)
+{
+	struct store_fix *f = *state;
+	struct buf want = BUF_INIT(0);
+	static uint8_t got[1 << 18];
+	static struct lines l;
+	struct store_txn *t;
+	struct pin_row row;
+	struct export *x;
+	size_t before, after;
+	struct pin p;
+
+	fill_in_order(f, &want);
+	cut(&want, &l);
+	pin_init(&p);
+	decode_line(&l, 5, &p);
+	before = (size_t)(l.p[5] - l.p[0]);
+	after = want.len - before - l.len[5] - 1;
+	t = store_fix_write(f);
+	assert_int_equal(0, pinset_find(t, &p.cid, &row));
+	assert_int_equal(0, table_del(t, TABLE_PINS, val_u64(&row.serial)));
+	assert_int_equal(0, store_commit(t));
+	t = store_fix_read(f);
+	assert_int_equal(0, export_new(t, &x));
+	assert_int_equal(before + after, export_read(x, 0, got, sizeof(got)));
+	assert_memory_equal(want.data, got, before);
+	assert_memory_equal(want.data + want.len - after, got + before, after);
+	export_free(x);
+	store_read_end(t);
+	pin_deinit(&p);
+	buf_deinit(&want);
+}
+
 /* More than one checkpoint: the recorded dump and pins with long names. */
 static void fill_much(struct store_fix *f, struct buf *whole)
 {
 	static char name[3000];
 	struct buf want = BUF_INIT(0);
 	struct store_txn *t;
-	struct export *x;
 	struct pin p;
 
 	load("medium", &want);
@@ -127,14 +244,8 @@ static void fill_much(struct store_fix *f, struct buf *whole)
 	}
 	assert_int_equal(0, store_commit(t));
 	pin_deinit(&p);
-	t = store_fix_read(f);
-	assert_int_equal(0, buf_reserve(whole, store_info(t)->export_bytes));
-	whole->len = store_info(t)->export_bytes;
+	read_whole(f, whole);
 	assert_true(whole->len > 4 << 20);
-	assert_int_equal(0, export_new(t, &x));
-	assert_int_equal(whole->len, export_read(x, 0, whole->data, whole->len));
-	export_free(x);
-	store_read_end(t);
 }
 
 static void any_offset_reads_the_same_bytes(void **state)
@@ -208,6 +319,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_dump_is_that_of_the_reference, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_order_of_arrival_does_not_matter, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_key_whose_row_is_gone_is_left_out, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(any_offset_reads_the_same_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_open_export_does_not_see_later_changes, setup,
 						teardown),
