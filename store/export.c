@@ -1,6 +1,7 @@
 /*
- * Rows are rendered in the order of their keys as far as reads come; a read behind or far ahead of
- * the last one starts at the nearest checkpoint and steps over rows by their stored lengths.
+ * Rows are rendered in the order of their keys as far as reads come, straight into the reader's
+ * memory; a read behind or far ahead of the last one starts at the nearest checkpoint and steps
+ * over rows by their stored lengths.
  */
 #include "store/export.h"
 
@@ -12,7 +13,6 @@
 #include "types/pin_json.h"
 
 #define CHECKPOINT_BYTES (1u << 20) /* of the dump between two places that are remembered */
-#define RENDER_BYTES (64u << 10)    /* rendered at once */
 
 /* A row, and where its line begins. */
 struct checkpoint {
@@ -26,7 +26,7 @@ struct export
 	bool open; /* iter is in use */
 	bool ended;
 	uint64_t next;   /* offset of the row that the cursor comes to next */
-	struct buf text; /* the rendered lines before it */
+	struct buf text; /* the line before it, or nothing */
 	struct pin pin;
 	struct checkpoint *marks; /* ascending */
 	size_t n_marks, cap_marks;
@@ -135,39 +135,40 @@ static int open_cursor(struct export *x, const struct checkpoint *from)
 	return 0;
 }
 
-static int render(struct export *x, const struct pin_row *row)
+/* Appends the line of the pin that was decoded. -EFBIG: no room. */
+static int put_line(struct export *x, struct buf *out)
 {
-	int r = pinset_decode(row, &x->pin, NULL);
+	size_t before = out->len;
+	int r = pin_json_line(&x->pin, out);
 
 	if (r == 0)
-		r = pin_json_line(&x->pin, &x->text);
-	if (r == 0)
-		r = buf_byte(&x->text, '\n');
-	return r;
-}
-
-/* Appends the row's line to the text. 1, 0 at the end, -errno. */
-static int render_row(struct export *x)
-{
-	size_t before = x->text.len;
-	struct pin_row row;
-	int r = next_row(x, &row);
-
-	if (r <= 0)
+		r = buf_byte(out, '\n');
+	if (r < 0) {
+		out->len = before;
 		return r;
-	r = render(x, &row);
-	x->next += x->text.len - before;
-	return r < 0 ? r : 1;
+	}
+	x->next += out->len - before;
+	return 0;
 }
 
-static int render_some(struct export *x)
+/* Puts as many lines as fit into @out, and the one after them into the text. */
+static int render_some(struct export *x, struct buf *out)
 {
-	int r = 1;
+	struct pin_row row;
+	int r;
 
 	buf_reset(&x->text);
-	while (r > 0 && x->text.len < RENDER_BYTES)
-		r = render_row(x);
-	return r < 0 ? r : 0;
+	while ((r = next_row(x, &row)) > 0) {
+		r = pinset_decode(&row, &x->pin, NULL);
+		if (r < 0)
+			return r;
+		r = put_line(x, out);
+		if (r == -EFBIG)
+			return put_line(x, &x->text);
+		if (r < 0)
+			return r;
+	}
+	return r;
 }
 
 /* Makes the text hold @offset, or be empty when that is the end or beyond. */
@@ -191,13 +192,14 @@ static int seek(struct export *x, uint64_t offset)
 			break;
 		x->next += row.line_len;
 	}
-	r = render(x, &row);
-	x->next += x->text.len;
-	return r;
+	r = pinset_decode(&row, &x->pin, NULL);
+	return r < 0 ? r : put_line(x, &x->text);
 }
 
+/* As much of what is at @offset as one step gives; 0 at the end. */
 static ssize_t read_some(struct export *x, uint64_t offset, uint8_t *out, size_t n)
 {
+	struct buf lines = { .data = out, .cap = n, .max = n }; /* it never grows */
 	uint64_t first = x->next - x->text.len;
 	size_t skip, k;
 	int r = 0;
@@ -205,12 +207,14 @@ static ssize_t read_some(struct export *x, uint64_t offset, uint8_t *out, size_t
 	if (!x->open || offset < first || offset > x->next)
 		r = seek(x, offset);
 	else if (offset == x->next)
-		r = render_some(x);
+		r = render_some(x, &lines);
 	if (r < 0) {
+		/* The row that failed is behind the cursor and has to fail again. */
 		buf_reset(&x->text);
 		close_cursor(x);
-		return r;
 	}
+	if (r < 0 || lines.len > 0)
+		return lines.len > 0 ? (ssize_t)lines.len : r;
 	first = x->next - x->text.len;
 	if (offset < first || offset >= x->next)
 		return 0;

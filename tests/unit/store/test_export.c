@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "store/export.h"
 #include "store/rows.h"
 #include "tests/lib/store_fixture.h"
@@ -191,6 +193,56 @@ static void the_order_of_arrival_does_not_matter(void **state)
 	buf_deinit(&want);
 }
 
+/* Makes the pin's value one that cannot be decoded, as a broken disk would. */
+static void damage(struct store_fix *f, const struct cid *cid)
+{
+	struct store_txn *t = store_fix_write(f);
+	struct pin_row row;
+	uint8_t copy[1024];
+	MDB_val val;
+
+	assert_int_equal(0, pinset_find(t, cid, &row));
+	assert_int_equal(0, table_get(t, TABLE_PINS, val_u64(&row.serial), &val));
+	assert_true(val.mv_size <= sizeof(copy));
+	memcpy(copy, val.mv_data, val.mv_size);
+	copy[val.mv_size - row.value_len] = 0; /* field number zero */
+	assert_int_equal(
+	    0, table_put(t, TABLE_PINS, val_u64(&row.serial), val_of(copy, val.mv_size), 0));
+	assert_int_equal(0, store_commit(t));
+}
+
+static void a_damaged_row_ends_the_dump_before_it_each_time(void **state)
+{
+	struct store_fix *f = *state;
+	struct buf want = BUF_INIT(0);
+	static uint8_t got[1 << 16];
+	static struct lines l;
+	struct store_txn *t;
+	struct export *x;
+	size_t before;
+	struct pin p;
+
+	load("small", &want);
+	fill(f, &want);
+	cut(&want, &l);
+	pin_init(&p);
+	decode_line(&l, 5, &p);
+	damage(f, &p.cid);
+	before = (size_t)(l.p[5] - l.p[0]);
+	t = store_fix_read(f);
+	assert_int_equal(0, export_new(t, &x));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(before, export_read(x, 0, got, sizeof(got)));
+		assert_memory_equal(want.data, got, before);
+		assert_int_equal(-EBADMSG, export_read(x, before, got, sizeof(got)));
+		assert_int_equal(-EBADMSG, export_read(x, before, got, 1));
+	}
+	export_free(x);
+	store_read_end(t);
+	pin_deinit(&p);
+	buf_deinit(&want);
+}
+
 static void a_key_whose_row_is_gone_is_left_out(void **state)
 {
 	struct store_fix *f = *state;
@@ -321,6 +373,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_dump_is_that_of_the_reference, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_order_of_arrival_does_not_matter, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_row_ends_the_dump_before_it_each_time,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_whose_row_is_gone_is_left_out, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(any_offset_reads_the_same_bytes, setup, teardown),
