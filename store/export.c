@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/pinset.h"
+#include "types/peer_texts.h"
 #include "types/pin_json.h"
 
 #define CHECKPOINT_BYTES (1u << 20) /* of the dump between two places that are remembered */
@@ -28,6 +29,7 @@ struct export
 	uint64_t next;   /* offset of the row that the cursor comes to next */
 	struct buf text; /* the line before it, or nothing */
 	struct pin pin;
+	struct peer_texts peers;
 	struct checkpoint *marks; /* ascending */
 	size_t n_marks, cap_marks;
 };
@@ -139,7 +141,7 @@ static int open_cursor(struct export *x, const struct checkpoint *from)
 static int put_line(struct export *x, struct buf *out)
 {
 	size_t before = out->len;
-	int r = pin_json_line(&x->pin, out);
+	int r = pin_json_line_with(&x->pin, &x->peers, out);
 
 	if (r == 0)
 		r = buf_byte(out, '\n');

@@ -9,12 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "types/peer_texts.h"
 #include "types/pin.h"
 #include "util/buf.h"
 #include "util/err.h"
 
 /* Appends the pin on one line, without the newline. -ERANGE: a time outside years 1 to 9999. */
 int pin_json_line(const struct pin *p, struct buf *out);
+/* The same for many pins that share their peers. */
+int pin_json_line_with(const struct pin *p, struct peer_texts *texts, struct buf *out);
 /* Appends the document: the same keys, indented by 4, with the final newline. */
 int pin_json_document(const struct pin *p, struct buf *out);
 /* Bytes of the document, where the line (without its newline) has @line. */

@@ -53,14 +53,25 @@ static char *put_cid(char *to, const struct cid *c)
 	return PUT(to, "\"");
 }
 
-static char *put_peers(char *to, const struct pin *p)
+static char *put_peer(char *to, const struct peerid *id, struct peer_texts *texts)
+{
+	const char *text;
+	size_t n;
+
+	if (!texts)
+		return to + peerid_format(id, to);
+	text = peer_texts_get(texts, id, &n);
+	return put(to, text, n);
+}
+
+static char *put_peers(char *to, const struct pin *p, struct peer_texts *texts)
 {
 	*to++ = '[';
 	for (size_t i = 0; i < p->n_allocations; i++) {
 		if (i)
 			*to++ = ',';
 		*to++ = '"';
-		to += peerid_format(&p->allocations[i], to);
+		to = put_peer(to, &p->allocations[i], texts);
 		*to++ = '"';
 	}
 	return PUT(to, "]");
@@ -114,7 +125,8 @@ static char *put_options(char *to, const struct pin *p, const struct buf *origin
 	return PUT(to, "]");
 }
 
-static char *put_line(char *to, const struct pin *p, const struct buf *origins)
+static char *put_line(char *to, const struct pin *p, const struct buf *origins,
+		      struct peer_texts *texts)
 {
 	to = put_options(to, p, origins);
 	to = PUT(to, ",\"cid\":");
@@ -122,7 +134,7 @@ static char *put_line(char *to, const struct pin *p, const struct buf *origins)
 	to = PUT(to, ",\"type\":");
 	to = put_type(to, p->type);
 	to = PUT(to, ",\"allocations\":");
-	to = put_peers(to, p);
+	to = put_peers(to, p, texts);
 	to = PUT(to, ",\"max_depth\":");
 	to = json_put_int(to, p->max_depth);
 	to = PUT(to, ",\"reference\":");
@@ -160,7 +172,7 @@ static int write_origins(const struct pin *p, struct buf *out)
 	return r;
 }
 
-int pin_json_line(const struct pin *p, struct buf *out)
+int pin_json_line_with(const struct pin *p, struct peer_texts *texts, struct buf *out)
 {
 	struct buf origins = BUF_INIT(0);
 	size_t max;
@@ -173,13 +185,18 @@ int pin_json_line(const struct pin *p, struct buf *out)
 	if (r == 0)
 		r = buf_reserve(out, max);
 	if (r == 0) {
-		char *to = (char *)out->data + out->len, *end = put_line(to, p, &origins);
+		char *to = (char *)out->data + out->len, *end = put_line(to, p, &origins, texts);
 
 		assert(end <= to + max);
 		out->len += (size_t)(end - to);
 	}
 	buf_deinit(&origins);
 	return r;
+}
+
+int pin_json_line(const struct pin *p, struct buf *out)
+{
+	return pin_json_line_with(p, NULL, out);
 }
 
 static char *new_line(char *to, size_t depth)

@@ -193,6 +193,44 @@ static void the_order_of_arrival_does_not_matter(void **state)
 	buf_deinit(&want);
 }
 
+static void lines_of_many_peers_are_those_of_single_pins(void **state)
+{
+	struct store_fix *f = *state;
+	struct store_txn *t = store_fix_write(f);
+	struct buf want = BUF_INIT(0);
+	struct pin_row row;
+	struct pinset_iter it;
+	struct pin p;
+
+	pin_init(&p);
+	for (unsigned i = 0; i < 2000; i++) {
+		store_fix_pin(&p, i, "shared");
+		p.n_allocations = 3;
+		p.allocations = pin_alloc(&p, 3 * sizeof(*p.allocations));
+		assert_non_null(p.allocations);
+		for (unsigned k = 0; k < 3; k++) {
+			uint8_t key[32] = { 1 };
+
+			key[31] = (uint8_t)randombytes_uniform(i < 1000 ? 5 : 256);
+			peerid_from_ed25519(key, &p.allocations[k]);
+		}
+		store_fix_set(t, &p, 1);
+	}
+	assert_int_equal(0, store_commit(t));
+	t = store_fix_read(f);
+	assert_int_equal(0, pinset_iter_keys(t, NULL, &it));
+	while (pinset_next(&it, &row) == 0) {
+		assert_int_equal(0, pinset_decode(&row, &p, NULL));
+		assert_int_equal(0, pin_json_line(&p, &want));
+		assert_int_equal(0, buf_byte(&want, '\n'));
+	}
+	pinset_iter_end(&it);
+	store_read_end(t);
+	check_whole(f, &want, 1 << 17);
+	pin_deinit(&p);
+	buf_deinit(&want);
+}
+
 /* Makes the pin's value one that cannot be decoded, as a broken disk would. */
 static void damage(struct store_fix *f, const struct cid *cid)
 {
@@ -372,6 +410,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_dump_is_that_of_the_reference, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_order_of_arrival_does_not_matter, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(lines_of_many_peers_are_those_of_single_pins, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_row_ends_the_dump_before_it_each_time,
 						setup, teardown),
