@@ -209,6 +209,66 @@ int multiaddr_peerid(const struct multiaddr *a, struct peerid *ret)
 	return found;
 }
 
+int multiaddr_add_peerid(struct multiaddr *a, const struct peerid *id)
+{
+	struct multiaddr longer = *a;
+
+	if (append_varint(&longer, MULTIADDR_P2P) < 0 || append_varint(&longer, id->len) < 0 ||
+	    id->len > sizeof(longer.bytes) - longer.len)
+		return -EFBIG;
+	memcpy(longer.bytes + longer.len, id->bytes, id->len);
+	longer.len = (uint16_t)(longer.len + id->len);
+	*a = longer;
+	return 0;
+}
+
+void multiaddr_cut_peerid(struct multiaddr *a)
+{
+	struct component c = { 0 };
+	size_t at = 0, last = 0;
+
+	while (at < a->len) {
+		last = at;
+		if (next_component(a->bytes, a->len, &at, &c, NULL) < 0)
+			return;
+	}
+	if (c.proto && c.proto->code == MULTIADDR_P2P)
+		a->len = (uint16_t)last;
+}
+
+void multiaddr_from_tcp(const uint8_t *ip, size_t n, uint16_t port, struct multiaddr *ret)
+{
+	ret->len = 0;
+	append_varint(ret, n == 4 ? MULTIADDR_IP4 : MULTIADDR_IP6);
+	memcpy(ret->bytes + ret->len, ip, n);
+	ret->len = (uint16_t)(ret->len + n);
+	append_varint(ret, MULTIADDR_TCP);
+	ret->bytes[ret->len++] = (uint8_t)(port >> 8);
+	ret->bytes[ret->len++] = (uint8_t)port;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned rest = bits % 8;
+
+	return memcmp(a, b, bits / 8) == 0 &&
+	       (rest == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - rest) == 0);
+}
+
+bool multiaddr_in_network(const struct multiaddr *a, const struct multiaddr *filter)
+{
+	struct component ip = { 0 }, net = { 0 }, cidr = { 0 };
+	size_t at = 0, filter_at = 0;
+
+	if (next_component(a->bytes, a->len, &at, &ip, NULL) < 0 ||
+	    next_component(filter->bytes, filter->len, &filter_at, &net, NULL) < 0 ||
+	    next_component(filter->bytes, filter->len, &filter_at, &cidr, NULL) < 0)
+		return false;
+	return (net.proto->code == MULTIADDR_IP4 || net.proto->code == MULTIADDR_IP6) &&
+	       cidr.proto->code == MULTIADDR_IPCIDR && ip.proto == net.proto &&
+	       cidr.value[0] <= 8 * net.len && same_bits(ip.value, net.value, cidr.value[0]);
+}
+
 static bool is_host(const struct multiaddr_proto *proto)
 {
 	switch (proto->code) {
@@ -221,6 +281,19 @@ static bool is_host(const struct multiaddr_proto *proto)
 	default:
 		return false;
 	}
+}
+
+bool multiaddr_is_plain_tcp(const struct multiaddr *a)
+{
+	struct component host = { 0 }, port = { 0 }, peer = { 0 };
+	size_t at = 0;
+
+	if (next_component(a->bytes, a->len, &at, &host, NULL) < 0 || !is_host(host.proto) ||
+	    next_component(a->bytes, a->len, &at, &port, NULL) < 0 ||
+	    port.proto->code != MULTIADDR_TCP)
+		return false;
+	return at == a->len || (next_component(a->bytes, a->len, &at, &peer, NULL) == 0 &&
+				peer.proto->code == MULTIADDR_P2P && at == a->len);
 }
 
 int multiaddr_tcp(const struct multiaddr *a, char *ret_host, size_t cap, uint16_t *ret_port,
