@@ -274,15 +274,25 @@ int tombstones_add(struct store_txn *t, uint64_t kid, uint64_t block)
 	return element_put(t, kid, ELEMENT_TOMBSTONE, block);
 }
 
-int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block)
+static int element_has(const struct store_txn *t, uint64_t kid, uint8_t kind, uint64_t block)
 {
 	uint8_t k[ELEMENT_KEY];
 	MDB_val val;
 	int r;
 
-	element_key(k, kid, ELEMENT_TOMBSTONE, block);
+	element_key(k, kid, kind, block);
 	r = table_get(t, TABLE_ELEMENTS, val_of(k, sizeof(k)), &val);
 	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
+int elements_has(const struct store_txn *t, uint64_t kid, uint64_t block)
+{
+	return element_has(t, kid, ELEMENT_ADDED, block);
+}
+
+int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block)
+{
+	return element_has(t, kid, ELEMENT_TOMBSTONE, block);
 }
 
 static int element_next(const struct store_txn *t, uint64_t kid, enum element_kind kind,

@@ -58,7 +58,8 @@ int wanted_next(const struct store_txn *t, uint64_t *after); /* -ENOENT at the e
 
 int elements_add(struct store_txn *t, uint64_t kid, uint64_t block);
 int tombstones_add(struct store_txn *t, uint64_t kid, uint64_t block);
-int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block); /* 1, 0, -errno */
+int elements_has(const struct store_txn *t, uint64_t kid, uint64_t block);   /* 1, 0, -errno */
+int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block); /* the same */
 /* Elements of a key in order of block numbers, from above @after. -ENOENT at the end. */
 int elements_next(const struct store_txn *t, uint64_t kid, uint64_t *after);
 int tombstones_next(const struct store_txn *t, uint64_t kid, uint64_t *after);

@@ -1,63 +1,192 @@
 #include "consensus/crdt/merge.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 
-static int link_child(struct store_txn *t, const struct cid *child)
+static int find(struct store_txn *t, const struct cid *cid, struct block_row *ret)
 {
-	struct block_row row;
 	struct block_id id;
 	uint64_t number;
 	int r;
 
-	block_id_of_cid(child, &id);
+	block_id_of_cid(cid, &id);
 	r = blocks_number(t, &id, &number);
-	if (r == 0)
-		r = blocks_row(t, number, &row);
-	if (r < 0)
-		return r;
-	return row.merged ? heads_del(t, number) : wanted_put(t, number);
+	return r < 0 ? r : blocks_row(t, number, ret);
 }
 
-static int merge_decoded(struct store_txn *t, uint64_t number, const struct cid *cid,
-			 const struct block *b, const uint8_t *p, size_t n,
-			 const struct set_observer *o)
+static int link_child(struct store_txn *t, const struct cid *child)
 {
-	int r = set_merge(t, number, &b->delta, o);
+	struct block_row row;
+	int r = find(t, child, &row);
+
+	if (r < 0)
+		return r;
+	return row.merged ? heads_del(t, row.number) : wanted_put(t, row.number);
+}
+
+/* ---- the stages; each takes from the budget what it does ---- */
+
+static bool spend(size_t *budget, size_t n)
+{
+	if (*budget == 0)
+		return false;
+	*budget = *budget > n ? *budget - n : 0;
+	return true;
+}
+
+static void enter(struct merge *m, enum merge_stage stage)
+{
+	m->place = (struct merge_place){ .stage = stage };
+}
+
+/* The bytes of a block that is merged in parts go first: between two parts, the value of a key is
+ * looked for in the blocks that are stored. */
+static int stage_begin(struct merge *m, struct store_txn *t, size_t budget)
+{
+	const struct delta *d = &m->block.delta;
+	struct block_row row;
+	int r = find(t, m->cid, &row);
+
+	if (r < 0)
+		return r;
+	m->number = row.number;
+	if (row.merged)
+		return 1;
+	if (!row.stored && d->n_tombstones + d->n_elements > budget)
+		r = blocks_put(t, m->cid, m->p, m->n, d->priority, false, &m->number);
+	enter(m, MERGE_TOMBSTONES);
+	return r;
+}
+
+static int stage_tombstones(struct merge *m, struct store_txn *t, size_t *budget)
+{
+	const struct delta *d = &m->block.delta;
+
+	while (m->place.at < d->n_tombstones) {
+		int r = spend(budget, 1) ? set_tombstone(t, &d->tombstones[m->place.at]) : 1;
+
+		if (r != 0)
+			return r;
+		m->place.at++;
+	}
+	enter(m, MERGE_RECOMPUTE);
+	return 0;
+}
+
+static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
+			   const struct set_observer *o)
+{
+	const struct delta *d = &m->block.delta;
+
+	for (; m->place.at < d->n_tombstones; m->place.at++) {
+		const struct delta_entry *en = &d->tombstones[m->place.at];
+		int r;
+
+		if (m->place.at + 1 < d->n_tombstones && set_same_key(en, en + 1))
+			continue;
+		r = spend(budget, 1) ? set_recompute(t, en, o) : 1;
+		if (r != 0)
+			return r;
+	}
+	enter(m, MERGE_ELEMENTS);
+	return 0;
+}
+
+static int stage_elements(struct merge *m, struct store_txn *t, size_t *budget,
+			  const struct set_observer *o)
+{
+	size_t n = m->block.delta.n_elements, to;
+
+	for (; m->place.at < n; m->place.at = to) {
+		const struct delta_entry *const *group = m->order + m->place.at;
+		int r;
+
+		for (to = m->place.at + 1; to < n && set_same_key(group[0], m->order[to]); to++)
+			;
+		if (!spend(budget, to - m->place.at))
+			return 1;
+		r = set_key(t, m->number, m->block.delta.priority, group, to - m->place.at, o);
+		if (r < 0)
+			return r;
+	}
+	enter(m, MERGE_END);
+	return 0;
+}
+
+static int stage_end(struct merge *m, struct store_txn *t)
+{
+	uint64_t height = m->block.delta.priority;
+	int r = blocks_put(t, m->cid, m->p, m->n, height, true, &m->number);
 
 	if (r == 0)
-		r = blocks_put(t, cid, p, n, b->delta.priority, true, &number);
-	if (r == 0)
-		r = wanted_del(t, number);
+		r = wanted_del(t, m->number);
 	if (r == 0) /* nobody links to it */
-		r = heads_put(t, number, b->delta.priority);
-	for (size_t i = 0; r >= 0 && i < b->n_links; i++)
-		r = link_child(t, &b->links[i]);
+		r = heads_put(t, m->number, height);
+	for (size_t i = 0; r >= 0 && i < m->block.n_links; i++)
+		r = link_child(t, &m->block.links[i]);
 	return r < 0 ? r : 1;
+}
+
+/* Each stage: 0 and the next one is due, 1: no further (the budget is spent, or it is merged). */
+int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struct set_observer *o)
+{
+	int r = 0;
+
+	if (m->place.stage == MERGE_BEGIN) {
+		r = stage_begin(m, t, *budget);
+		if (r != 0)
+			return r;
+	}
+	if (m->place.stage == MERGE_TOMBSTONES)
+		r = stage_tombstones(m, t, budget);
+	if (r == 0 && m->place.stage == MERGE_RECOMPUTE)
+		r = stage_recompute(m, t, budget, o);
+	if (r == 0 && m->place.stage == MERGE_ELEMENTS)
+		r = stage_elements(m, t, budget, o);
+	if (r == 0)
+		return stage_end(m, t);
+	return r < 0 ? r : 0;
+}
+
+int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t n, struct err *e)
+{
+	struct cid actual;
+	int r;
+
+	block_cid(p, n, &actual);
+	if (!cid_equal(cid, &actual))
+		return err_set(e, -EBADMSG, "the block's bytes are not those of its CID");
+	*m = (struct merge){ .cid = cid, .p = p, .n = n };
+	r = block_decode(p, n, &m->block, e);
+	if (r < 0)
+		return r;
+	r = set_order(&m->block.delta, &m->order);
+	if (r < 0)
+		block_clear(&m->block);
+	return r < 0 ? err_sys(e, r, "merging a block") : 0;
+}
+
+void merge_close(struct merge *m)
+{
+	free(m->order);
+	block_clear(&m->block);
 }
 
 int merge_block(struct store_txn *t, const struct cid *cid, const uint8_t *p, size_t n,
 		const struct set_observer *o, struct err *e)
 {
+	size_t budget = SIZE_MAX;
 	struct block_row row;
-	struct block_id id;
-	struct cid actual;
-	struct block b;
-	uint64_t number;
-	int r;
+	struct merge m;
+	int r = find(t, cid, &row);
 
-	block_cid(p, n, &actual);
-	block_id_of_cid(cid, &id);
-	if (!cid_equal(cid, &actual))
-		return err_set(e, -EBADMSG, "the block's bytes are not those of its CID");
-	r = blocks_number(t, &id, &number);
-	if (r == 0)
-		r = blocks_row(t, number, &row);
 	if (r < 0 || row.merged)
-		return r;
-	r = block_decode(p, n, &b, e);
+		return r < 0 ? r : 0;
+	r = merge_open(&m, cid, p, n, e);
 	if (r < 0)
 		return r;
-	r = merge_decoded(t, number, cid, &b, p, n, o);
-	block_clear(&b);
+	r = merge_step(&m, t, &budget, o);
+	merge_close(&m);
 	return r;
 }

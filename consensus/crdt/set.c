@@ -129,50 +129,38 @@ out:
 	return r < 0 ? r : 0;
 }
 
-static bool same_key(const struct delta_entry *a, const struct delta_entry *b)
+bool set_same_key(const struct delta_entry *a, const struct delta_entry *b)
 {
 	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
 }
 
-static int merge_tombstones(struct store_txn *t, const struct delta *d,
-			    const struct set_observer *o)
+int set_tombstone(struct store_txn *t, const struct delta_entry *en)
 {
 	struct sortkey sk;
 	struct key_row row;
 	struct cid cid;
+	struct block_id id;
+	uint64_t number;
+	int r;
 
-	/* Each recomputation of the reference excludes all ids named before it in this delta, and
-	 * the last one of a key stays: so store all of them, then recompute. */
-	for (size_t i = 0; i < d->n_tombstones; i++) {
-		const struct delta_entry *en = &d->tombstones[i];
-		struct block_id id;
-		uint64_t number;
-		int r;
+	sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
+	block_id_of_text(en->id, en->id_len, &id);
+	r = pinset_key_make(t, &sk, &row);
+	if (r == 0)
+		r = blocks_number(t, &id, &number);
+	return r < 0 ? r : tombstones_add(t, row.kid, number);
+}
 
-		sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
-		block_id_of_text(en->id, en->id_len, &id);
-		r = pinset_key_make(t, &sk, &row);
-		if (r == 0)
-			r = blocks_number(t, &id, &number);
-		if (r == 0)
-			r = tombstones_add(t, row.kid, number);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < d->n_tombstones; i++) {
-		const struct delta_entry *en = &d->tombstones[i];
-		int r;
+int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o)
+{
+	struct sortkey sk;
+	struct key_row row;
+	struct cid cid;
+	int r;
 
-		if (i + 1 < d->n_tombstones && same_key(en, &d->tombstones[i + 1]))
-			continue;
-		sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
-		r = pinset_key(t, &sk, &row);
-		if (r == 0)
-			r = recompute(t, &sk, &row, &cid, en->key, en->key_len, o);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
+	r = pinset_key(t, &sk, &row);
+	return r < 0 ? r : recompute(t, &sk, &row, &cid, en->key, en->key_len, o);
 }
 
 /* ---- elements ---- */
@@ -187,10 +175,8 @@ static int by_key_then_place(const void *a, const void *b)
 	return c ? c : (x > y) - (x < y);
 }
 
-/* All elements of one key in this delta, in its order: each is compared with the state before the
- * delta, so the last that beats it stays, even if it is the smaller. */
-static int merge_key(struct store_txn *t, uint64_t number, uint64_t priority,
-		     const struct delta_entry **group, size_t n, const struct set_observer *o)
+int set_key(struct store_txn *t, uint64_t number, uint64_t priority,
+	    const struct delta_entry *const *group, size_t n, const struct set_observer *o)
 {
 	const struct delta_entry *winner = NULL;
 	struct pin_row cur = { 0 };
@@ -201,6 +187,8 @@ static int merge_key(struct store_txn *t, uint64_t number, uint64_t priority,
 
 	sortkey_of_delta_key(group[0]->key, group[0]->key_len, &sk, &cid);
 	r = pinset_key_make(t, &sk, &row);
+	if (r == 0)
+		r = elements_has(t, row.kid, number);
 	if (r == 0)
 		r = elements_add(t, row.kid, number);
 	if (r == 0)
@@ -228,34 +216,15 @@ static int merge_key(struct store_txn *t, uint64_t number, uint64_t priority,
 	return r;
 }
 
-static int merge_elements(struct store_txn *t, uint64_t number, const struct delta *d,
-			  const struct set_observer *o)
+int set_order(const struct delta *d, const struct delta_entry ***ret)
 {
-	const struct delta_entry **order;
-	size_t n = d->n_elements, from, to;
-	int r = 0;
+	const struct delta_entry **order = malloc((d->n_elements + 1) * sizeof(*order));
 
-	if (n == 0)
-		return 0;
-	order = malloc(n * sizeof(*order));
 	if (!order)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < d->n_elements; i++)
 		order[i] = &d->elements[i];
-	qsort(order, n, sizeof(*order), by_key_then_place);
-	for (from = 0; r == 0 && from < n; from = to) {
-		for (to = from + 1; to < n && same_key(order[from], order[to]); to++)
-			;
-		r = merge_key(t, number, d->priority, order + from, to - from, o);
-	}
-	free(order);
-	return r;
-}
-
-int set_merge(struct store_txn *t, uint64_t number, const struct delta *d,
-	      const struct set_observer *o)
-{
-	int r = merge_tombstones(t, d, o);
-
-	return r < 0 ? r : merge_elements(t, number, d, o);
+	qsort(order, d->n_elements, sizeof(*order), by_key_then_place);
+	*ret = order;
+	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "consensus/crdt/delta.h"
@@ -19,7 +20,20 @@ struct set_observer {
 	void *arg;
 };
 
-/* Merges the delta of block @number: tombstones first, then elements, with the reference's rules
- * for keys that stand in it more than once. @o may be NULL. */
-int set_merge(struct store_txn *t, uint64_t number, const struct delta *d,
-	      const struct set_observer *o);
+/*
+ * The steps of merging the delta of a block, which merge.c takes in this order: every tombstone is
+ * remembered; then the value of each key named is made of what is left (the reference excludes all
+ * ids named before one in the delta, and the last of a key stays); then the elements, key by key.
+ */
+int set_tombstone(struct store_txn *t, const struct delta_entry *en);
+/* Once for each key. @o may be NULL, as below. */
+int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o);
+/* All elements of one key, in the order of the delta: each is compared with the state before the
+ * delta, so the last that beats it stays, even if it is the smaller. Nothing where the elements of
+ * this block are there already: a merge can be begun again. */
+int set_key(struct store_txn *t, uint64_t number, uint64_t priority,
+	    const struct delta_entry *const *group, size_t n, const struct set_observer *o);
+
+/* The elements by key, and by their place where keys are equal. The caller frees. */
+int set_order(const struct delta *d, const struct delta_entry ***ret);
+bool set_same_key(const struct delta_entry *a, const struct delta_entry *b);

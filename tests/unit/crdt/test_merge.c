@@ -171,6 +171,45 @@ static void merge_one(struct store_txn *t, json_t *block)
 	assert_int_equal(0, merge_block(t, &cid, bytes, n, NULL, NULL));
 }
 
+/* An entry at a time; and, as after crashes, begun again after each of the first @crashes parts. */
+static void merge_in_parts(struct store_txn *t, json_t *block, unsigned crashes)
+{
+	static uint8_t bytes[65536];
+	size_t n = vectors_hex(block, "block_hex", bytes, sizeof(bytes));
+	const char *text = vectors_str(block, "cid");
+	struct merge m;
+	struct cid cid;
+	int r;
+
+	assert_int_equal(0, cid_parse(text, strlen(text), &cid, NULL));
+	assert_int_equal(0, merge_open(&m, &cid, bytes, n, NULL));
+	do {
+		size_t budget = 1;
+
+		r = merge_step(&m, t, &budget, NULL);
+		assert_true(r >= 0);
+		if (r == 0 && crashes > 0) {
+			crashes--;
+			m.place = (struct merge_place){ 0 };
+			budget = 1;
+			for (unsigned i = 0; r == 0 && i < crashes; i++, budget = 1)
+				r = merge_step(&m, t, &budget, NULL);
+		}
+	} while (r == 0);
+	merge_close(&m);
+}
+
+static unsigned
+    crashes; /* 0: blocks are merged at once; above: in parts, crashed so often less one */
+
+static void merge_as_asked(struct store_txn *t, json_t *block)
+{
+	if (crashes == 0)
+		merge_one(t, block);
+	else
+		merge_in_parts(t, block, crashes - 1);
+}
+
 static void run_order(json_t *scenario, const unsigned *order, size_t n)
 {
 	json_t *blocks = vectors_array(scenario, "blocks");
@@ -181,7 +220,7 @@ static void run_order(json_t *scenario, const unsigned *order, size_t n)
 	store_fix_setup(&f);
 	assert_int_equal(0, store_write(f.store, &t));
 	for (size_t i = 0; i < n; i++)
-		merge_one(t, json_array_get(blocks, order[i]));
+		merge_as_asked(t, json_array_get(blocks, order[i]));
 	check_datastore(t, json_object_get(replica, "datastore"));
 	assert_int_equal(0, store_commit(t));
 	store_fix_teardown(&f);
@@ -198,9 +237,9 @@ static void shuffle(unsigned *order, size_t n, unsigned seed)
 	}
 }
 
-static void blocks_in_any_order_give_the_recorded_datastore(void **state)
+static void run_all_orders(json_t *root)
 {
-	json_t *scenarios = vectors_array(*state, "scenarios"), *s;
+	json_t *scenarios = vectors_array(root, "scenarios"), *s;
 	size_t i, run = 0;
 
 	json_array_foreach (scenarios, i, s) {
@@ -221,6 +260,24 @@ static void blocks_in_any_order_give_the_recorded_datastore(void **state)
 		}
 	}
 	assert_true(run >= 60);
+}
+
+static void blocks_in_any_order_give_the_recorded_datastore(void **state)
+{
+	crashes = 0;
+	run_all_orders(*state);
+}
+
+static void blocks_merged_in_parts_give_the_recorded_datastore(void **state)
+{
+	crashes = 1;
+	run_all_orders(*state);
+}
+
+static void blocks_begun_again_after_a_crash_give_the_recorded_datastore(void **state)
+{
+	for (crashes = 2; crashes < 6; crashes++)
+		run_all_orders(*state);
 }
 
 static void a_block_that_is_not_its_cid_is_refused(void **state)
@@ -369,6 +426,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(blocks_in_any_order_give_the_recorded_datastore, setup),
+		cmocka_unit_test_setup(blocks_merged_in_parts_give_the_recorded_datastore, setup),
+		cmocka_unit_test_setup(blocks_begun_again_after_a_crash_give_the_recorded_datastore,
+				       setup),
 		cmocka_unit_test_setup(a_block_that_is_not_its_cid_is_refused, setup),
 		cmocka_unit_test_setup(our_deltas_of_real_pins_are_the_recorded_blocks, setup),
 	};
