@@ -63,6 +63,12 @@ static void on_replaced(void *arg)
 		c->events.all_changed(c->events.arg);
 }
 
+void pinset_replaced(struct cluster *c)
+{
+	on_replaced(c);
+	c->consensus->ops->replaced(c->consensus);
+}
+
 static int error_member(struct buf *out, const char *error)
 {
 	return json_write_member(out, "error", error ? error : "", error ? strlen(error) : 0);
@@ -181,7 +187,7 @@ int made_certain(struct cluster_request *rq, const char *what, const char *more,
 	}
 	audit_line(c, &rq->who, what, more, status, status < 0 ? rq->error.msg : NULL);
 	event_line(c, what, more);
-	on_replaced(c);
+	pinset_replaced(c);
 	return status;
 }
 

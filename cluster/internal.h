@@ -34,6 +34,9 @@ struct cluster {
 /* cluster.c: ends a request with its reason, on the loop. */
 void request_end(struct cluster_request *rq, int status);
 
+/* cluster.c: a load, a list of changes or a cleanup has been committed. Loop's thread. */
+void pinset_replaced(struct cluster *c);
+
 /* A change of many pins that is in place, or (@status -EINPROGRESS) will be: logs, events, and what
  * is cached of the pins. Returns the status to end the request with. */
 int made_certain(struct cluster_request *rq, const char *what, const char *more, int status);

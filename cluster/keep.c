@@ -56,7 +56,7 @@ static void clean_done(struct store_batch *b, int status)
 	if (status == 0) {
 		audit_line(c, &rq->who, "cleanup", NULL, 0, NULL);
 		event_line(c, "cleanup", NULL);
-		c->consensus_events.replaced(c->consensus_events.arg);
+		pinset_replaced(c);
 	}
 	request_end(rq, status);
 }

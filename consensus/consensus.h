@@ -140,10 +140,14 @@ struct consensus_ops {
 	/* Writer's thread, as a job. Readers may see it in part; a crash is followed by the rest.
 	 * -EINPROGRESS: it is certain, but not finished; see go_on. */
 	int (*apply_many)(struct consensus *c, const struct consensus_many *m, struct err *e);
-	/* What ended with -EINPROGRESS is tried again until it is finished; then `replaced` is
-	 * called. Meanwhile operations are refused with -EBUSY, since what is left would undo them.
+	/* What ended with -EINPROGRESS is tried again until it is finished; then the event
+	 * `replaced` is called. Meanwhile operations are refused with -EBUSY, since what is left
+	 * would undo them.
 	 */
 	void (*go_on)(struct consensus *c);
+	/* The pinset is another one as a whole: a load, apply_many or a cleanup has been committed.
+	 */
+	void (*replaced)(struct consensus *c);
 	/* Ends: waits for what is queued, then calls @closed. */
 	void (*close)(struct consensus *c, void (*closed)(void *arg), void *arg);
 };

@@ -8,9 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "consensus/crdt/announce.h"
+#include "consensus/crdt/broadcast.h"
+#include "consensus/crdt/crdt_net.h"
+#include "consensus/crdt/dag.h"
 #include "consensus/crdt/load.h"
 #include "consensus/crdt/local.h"
 #include "consensus/crdt/pending.h"
+#include "store/blocks.h"
 #include "store/pinset.h"
 #include "util/container.h"
 
@@ -38,12 +43,18 @@ struct crdt {
 	struct store_batch batch;
 	bool busy;
 	struct consensus_op *group;
-	bool cut; /* the batch makes deltas of what is pending */
+	bool cut;       /* the batch makes deltas of what is pending */
+	bool new_heads; /* it has made one */
 	uint64_t pending_after;
+
+	/* among others; NULL: alone */
+	struct dag *dag;
+	struct announce *announce;
+	uv_timer_t repair_timer;
 
 	void (*closed)(void *arg);
 	void *closed_arg;
-	bool closing;
+	bool closing, ending;
 };
 
 static void crdt_step(struct crdt *c);
@@ -93,8 +104,10 @@ static int group_pending(struct store_txn *t, struct crdt *c)
 {
 	int r = apply_group(t, c, NULL);
 
-	if (r == 0 && (c->cut || store_info(t)->pending >= (uint64_t)c->cfg->max_batch_size))
+	if (r == 0 && (c->cut || store_info(t)->pending >= (uint64_t)c->cfg->max_batch_size)) {
 		r = pending_cut(t);
+		c->new_heads = true;
+	}
 	c->pending_after = store_info(t)->pending;
 	return r;
 }
@@ -116,6 +129,7 @@ static int group_delta(struct store_txn *t, struct crdt *c)
 	if (r == 0)
 		r = local_finish(&d, &head);
 	local_clear(&d);
+	c->new_heads = true;
 	return r;
 }
 
@@ -187,6 +201,7 @@ static void crdt_batch_done(struct store_batch *b, int status)
 {
 	struct crdt *c = container_of(b, struct crdt, batch);
 	struct consensus_op *op = c->group, *next;
+	bool heads = status >= 0 && c->new_heads;
 
 	c->busy = false;
 	c->group = NULL;
@@ -203,6 +218,8 @@ static void crdt_batch_done(struct store_batch *b, int status)
 			report_changes(c, op);
 		op->done(op, op->status);
 	}
+	if (heads && c->announce)
+		announce_now(c->announce);
 	crdt_step(c);
 }
 
@@ -222,9 +239,11 @@ static struct consensus_op *take_group(struct crdt *c)
 	return first;
 }
 
+/* ---- the end, from the top down: announcing, fetching, the timers, the engine ---- */
+
 static void cut_timer_closed(uv_handle_t *h)
 {
-	struct crdt *c = container_of(h, struct crdt, cut_timer);
+	struct crdt *c = container_of((uv_timer_t *)h, struct crdt, cut_timer);
 	void (*closed)(void *) = c->closed;
 	void *arg = c->closed_arg;
 
@@ -232,11 +251,57 @@ static void cut_timer_closed(uv_handle_t *h)
 	closed(arg);
 }
 
-static void resume_timer_closed(uv_handle_t *h)
+static void repair_timer_closed(uv_handle_t *h)
 {
-	struct crdt *c = container_of(h, struct crdt, resume_timer);
+	struct crdt *c = container_of((uv_timer_t *)h, struct crdt, repair_timer);
 
 	uv_close((uv_handle_t *)&c->cut_timer, cut_timer_closed);
+}
+
+static void resume_timer_closed(uv_handle_t *h)
+{
+	struct crdt *c = container_of((uv_timer_t *)h, struct crdt, resume_timer);
+
+	uv_close((uv_handle_t *)&c->repair_timer, repair_timer_closed);
+}
+
+static void dag_closed(void *arg)
+{
+	struct crdt *c = arg;
+
+	c->dag = NULL;
+	uv_close((uv_handle_t *)&c->resume_timer, resume_timer_closed);
+}
+
+static void announce_closed(void *arg)
+{
+	struct crdt *c = arg;
+
+	c->announce = NULL;
+	if (c->dag)
+		dag_close(c->dag, dag_closed, c);
+	else
+		dag_closed(c);
+}
+
+static void close_parts(struct crdt *c)
+{
+	if (c->ending)
+		return;
+	c->ending = true;
+	if (c->announce)
+		announce_close(c->announce, announce_closed, c);
+	else
+		announce_closed(c);
+}
+
+/* Others hear of the new heads, and what was heard of them is fetched into what there is now. */
+static void tell_replaced(struct crdt *c)
+{
+	if (c->ending || !c->dag)
+		return;
+	announce_now(c->announce);
+	dag_replaced(c->dag);
 }
 
 /* ---- an import or a large batch that a failure or a crash interrupted ---- */
@@ -269,6 +334,7 @@ static void resume_done(struct store_batch *b, int status)
 	} else {
 		c->resume_ms = 0;
 		c->events->replaced(c->events->arg);
+		tell_replaced(c);
 	}
 	crdt_step(c);
 }
@@ -301,14 +367,15 @@ static void crdt_step(struct crdt *c)
 		return;
 	}
 	if (!c->queue && !c->cut_due) {
-		if (c->closing && !uv_is_closing((uv_handle_t *)&c->resume_timer))
-			uv_close((uv_handle_t *)&c->resume_timer, resume_timer_closed);
+		if (c->closing)
+			close_parts(c);
 		return;
 	}
 	c->busy = true;
 	c->cut = c->cut_due;
 	c->cut_due = false;
 	c->group = take_group(c);
+	c->new_heads = false;
 	c->batch = (struct store_batch){ .fn = crdt_batch, .done = crdt_batch_done };
 	store_submit(c->store, &c->batch);
 }
@@ -346,12 +413,124 @@ static int crdt_apply_many(struct consensus *base, const struct consensus_many *
 	return crdt_load_many(container_of(base, struct crdt, base)->store, m, e);
 }
 
+/* ---- among others ---- */
+
+static struct crdt *crdt_of(struct consensus *base)
+{
+	return container_of(base, struct crdt, base);
+}
+
+static void crdt_replaced(struct consensus *base)
+{
+	tell_replaced(crdt_of(base));
+}
+
+static void repair(uv_timer_t *t)
+{
+	struct crdt *c = container_of(t, struct crdt, repair_timer);
+
+	if (c->dag)
+		dag_again(c->dag);
+}
+
+int crdt_attach(struct consensus *base, const struct crdt_net *net)
+{
+	struct crdt *c = crdt_of(base);
+	uint64_t interval = (uint64_t)c->cfg->repair_interval_ms;
+	int r = dag_new(c->store, c->cut_timer.loop, c->events, net, &c->dag);
+
+	if (r == 0)
+		r = announce_new(c->store, c->cut_timer.loop, c->cfg, net, &c->announce);
+	if (r == 0 && interval > 0)
+		uv_timer_start(&c->repair_timer, repair, interval, interval);
+	return r;
+}
+
+bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self,
+		 const struct peerid *peer)
+{
+	if (cfg->trust_all || peerid_equal(self, peer))
+		return true;
+	for (size_t i = 0; i < cfg->trusted_peers.n; i++)
+		if (peerid_equal(&cfg->trusted_peers.v[i], peer))
+			return true;
+	return false;
+}
+
+void crdt_heard(struct consensus *base, const struct peerid *author, const struct peerid *from,
+		const uint8_t *p, size_t n)
+{
+	struct crdt *c = crdt_of(base);
+	struct err e = { 0 };
+	struct cid *heads;
+	size_t count;
+
+	if (c->ending || !c->dag)
+		return;
+	if (broadcast_decode(p, n, &heads, &count, &e) < 0) {
+		log_dbg("%s, dropping it", e.msg);
+		return;
+	}
+	announce_heard(c->announce, heads, count);
+	dag_heard(c->dag, heads, count, from);
+	free(heads);
+}
+
+void crdt_block(struct consensus *base, const struct cid *cid, const struct peerid *from,
+		const uint8_t *p, size_t n)
+{
+	struct crdt *c = crdt_of(base);
+
+	if (!c->ending && c->dag)
+		dag_block(c->dag, cid, p, n);
+}
+
+void crdt_peer_up(struct consensus *base, const struct peerid *peer)
+{
+	struct crdt *c = crdt_of(base);
+
+	if (c->ending || !c->dag)
+		return;
+	announce_soon(c->announce);
+	dag_again(c->dag);
+}
+
+int crdt_block_get(struct consensus *base, const struct cid *cid, struct buf *out, size_t *ret_size)
+{
+	struct block_row row;
+	struct store_txn *t;
+	int r = store_read(crdt_of(base)->store, &t);
+
+	if (r < 0)
+		return r;
+	r = blocks_get(t, cid, &row);
+	if (r == 0 && row.stored) {
+		*ret_size = row.len;
+		r = out ? buf_append(out, row.data, row.len) : 0;
+		r = r < 0 ? r : 1;
+	} else if (r == 0 || r == -ENOENT) {
+		r = 0;
+	}
+	store_read_end(t);
+	return r;
+}
+
+void crdt_sync_state(struct consensus *base, struct crdt_sync *ret)
+{
+	struct crdt *c = crdt_of(base);
+
+	*ret = (struct crdt_sync){ 0 };
+	if (c->dag)
+		dag_state(c->dag, ret);
+}
+
 static const struct consensus_ops crdt_ops = {
 	.name = "crdt",
 	.submit = crdt_submit,
 	.load = crdt_load,
 	.apply_many = crdt_apply_many,
 	.go_on = crdt_go_on,
+	.replaced = crdt_replaced,
 	.close = crdt_close,
 };
 
@@ -377,6 +556,7 @@ int crdt_new(struct store *s, uv_loop_t *loop, const struct crdt_config *cfg,
 	}
 	uv_timer_init(loop, &c->cut_timer);
 	uv_timer_init(loop, &c->resume_timer);
+	uv_timer_init(loop, &c->repair_timer);
 	/* Left over from the last run: their time is up. */
 	c->cut_due = store_info(t)->pending > 0;
 	c->resume_due = bulk_mark_get(t, &mark) == 0;

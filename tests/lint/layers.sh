@@ -76,8 +76,8 @@ project_files 'util/*' 'types/*' 'store/*' 'net/*' 'ipfs/*' 'consensus/*' 'clust
 			refuse(from " may not include " to)
 		if (from == "fs" && to == "cluster" && path != "cluster/cluster.h")
 			refuse("fs sees the cluster through cluster/cluster.h alone")
-		if (from == "consensus" && to == "net" && FILENAME !~ /^consensus\/(crdt\/(dag|broadcast)|raft\/transport)\./)
-			refuse("net only from crdt/dag, crdt/broadcast and raft/transport")
+		if (from == "consensus" && to == "net" && FILENAME !~ /^consensus\/(crdt\/crdt_host|raft\/transport)\./)
+			refuse("net only from crdt/crdt_host and raft/transport")
 		if (FILENAME ~ /^consensus\/crdt\// && path ~ /^consensus\/raft\// ||
 		    FILENAME ~ /^consensus\/raft\// && path ~ /^consensus\/crdt\//)
 			refuse("crdt and raft never include each other")

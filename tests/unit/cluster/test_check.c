@@ -132,6 +132,11 @@ static int gated_apply_many(struct consensus *c, const struct consensus_many *m,
 	return real_engine(c)->ops->apply_many(real_engine(c), m, e);
 }
 
+static void gated_replaced(struct consensus *c)
+{
+	real_engine(c)->ops->replaced(real_engine(c));
+}
+
 static void gated_close(struct consensus *c, void (*closed)(void *arg), void *arg)
 {
 	real_engine(c)->ops->close(real_engine(c), closed, arg);
@@ -141,6 +146,7 @@ static const struct consensus_ops gated_ops = { .name = "gated",
 						.submit = gated_submit,
 						.load = gated_load,
 						.apply_many = gated_apply_many,
+						.replaced = gated_replaced,
 						.close = gated_close };
 
 /* ---- the peer ---- */
