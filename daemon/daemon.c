@@ -11,6 +11,7 @@
 #include "consensus/crdt/crdt.h"
 #include "daemon/go_store.h"
 #include "daemon/lockfile.h"
+#include "daemon/network.h"
 #include "daemon/sdnotify.h"
 #include "fs/fs.h"
 #include "net/peerstore.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct kubo *kubo;
 	struct cluster *cluster;
 	struct consensus *consensus;
+	struct network *network; /* NULL: offline */
 	struct fs *fs;
 	uv_signal_t signals[3];
 	unsigned n_signals;
@@ -60,9 +62,22 @@ static void close_handles(struct daemon *d)
 	mbox_close(&d->mbox);
 }
 
+static void network_closed(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->network = NULL;
+	close_handles(d);
+}
+
 static void kubo_closed(void *arg)
 {
-	close_handles(arg);
+	struct daemon *d = arg;
+
+	if (d->network)
+		network_close(d->network, network_closed, d);
+	else
+		network_closed(d);
 }
 
 static void cluster_closed(void *arg)
@@ -80,6 +95,8 @@ static void cluster_drained(void *arg)
 {
 	struct daemon *d = arg;
 
+	if (d->network)
+		network_quiesce(d->network);
 	if (d->fs)
 		fs_stop(d->fs);
 }
@@ -306,6 +323,26 @@ static int build_cluster(struct daemon *d, struct err *e)
 	return r < 0 ? r : cluster_start(d->cluster, d->consensus, e);
 }
 
+static int build_network(struct daemon *d, struct err *e)
+{
+	const struct network_options no = {
+		.loop = &d->loop,
+		.config = d->config,
+		.data_folder = d->data_folder,
+		.bootstrap = d->opt->bootstrap,
+		.n_bootstrap = d->opt->n_bootstrap,
+		.engine = d->consensus,
+	};
+	int r;
+
+	if (d->opt->offline)
+		return 0;
+	r = network_new(&no, &d->network, e);
+	if (r == 0)
+		network_start(d->network);
+	return r;
+}
+
 static int build_mount(struct daemon *d, struct err *e)
 {
 	struct fs_options fo = {
@@ -374,6 +411,8 @@ static int build(struct daemon *d, struct err *e)
 		r = open_store(d, e);
 	if (r == 0)
 		r = build_cluster(d, e);
+	if (r == 0)
+		r = build_network(d, e);
 	if (r == 0)
 		r = build_mount(d, e);
 	return r;

@@ -1,0 +1,352 @@
+#include "daemon/network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consensus/crdt/crdt_host.h"
+#include "net/peerstore.h"
+#include "util/clock.h"
+#include "util/container.h"
+#include "util/path.h"
+
+#define LOG_AREA "network"
+#include "util/log.h"
+
+#define SAVE_MS (5 * 60 * 1000) /* between two writings of the peerstore */
+#define SEQNO_FILE "seqno"
+#define SEQNO_RESERVED 1000000000ull /* messages of one run; as Unix nanoseconds, one second */
+
+struct network {
+	struct network_options opt;
+	struct host *host;
+	struct pubsub *pubsub;
+	struct crdt_host *crdt;
+	uv_timer_t save_timer;
+	bool timer_open;
+
+	/* the peerstore as it is being written */
+	uv_work_t save;
+	bool saving, save_again, closing;
+	struct peerstore to_save, saved;
+
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+/* ---- the peerstore ---- */
+
+static bool is_dns(const struct multiaddr *a)
+{
+	struct buf text = BUF_INIT(0);
+	bool r = multiaddr_format(a, &text) == 0 && buf_terminate(&text) == 0 &&
+		 strncmp((const char *)text.data, "/dns", 4) == 0;
+
+	buf_deinit(&text);
+	return r;
+}
+
+static int keep_line(struct peerstore *ps, const struct peerid *peer, const struct multiaddr *a)
+{
+	struct multiaddr *v;
+	struct peerid named;
+	int r;
+
+	if (ps->n == PEERSTORE_ENTRIES_MAX)
+		return 0;
+	v = realloc(ps->v, (ps->n + 1) * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	ps->v = v;
+	v[ps->n] = *a;
+	r = multiaddr_peerid(a, &named) == 0 ? 0 : multiaddr_add_peerid(&v[ps->n], peer);
+	if (r == 0)
+		ps->n++;
+	return 0;
+}
+
+/* Where a peer has DNS addresses, they are the ones that last. */
+static bool keep_peer(void *arg, const struct peerid *peer, const struct multiaddr *v, size_t n)
+{
+	struct peerstore *ps = arg;
+	bool dns = false;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		dns = dns || is_dns(&v[i]);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (!dns || is_dns(&v[i]))
+			r = keep_line(ps, peer, &v[i]);
+	return r == 0;
+}
+
+static bool same_peers(const struct peerstore *a, const struct peerstore *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].len != b->v[i].len ||
+		    memcmp(a->v[i].bytes, b->v[i].bytes, a->v[i].len) != 0)
+			return false;
+	return true;
+}
+
+static void save_work(uv_work_t *w)
+{
+	struct network *n = container_of(w, struct network, save);
+	struct err e = { 0 };
+
+	if (peerstore_write(n->opt.config->peerstore, n->to_save.v, n->to_save.n, &e) < 0)
+		log_warn("the peerstore could not be written: %s", e.msg);
+}
+
+static void close_rest(struct network *n);
+
+static void save_done(uv_work_t *w, int status)
+{
+	struct network *n = container_of(w, struct network, save);
+
+	n->saving = false;
+	peerstore_clear(&n->saved);
+	n->saved = n->to_save;
+	n->to_save = (struct peerstore){ 0 };
+	if (n->closing)
+		close_rest(n);
+}
+
+/* Nothing known is no reason to forget what the file has. True: it is being written. */
+static bool save_peers(struct network *n)
+{
+	if (n->saving)
+		return true;
+	host_each_known(n->host, keep_peer, &n->to_save);
+	if (n->to_save.n == 0 || same_peers(&n->to_save, &n->saved) ||
+	    uv_queue_work(n->opt.loop, &n->save, save_work, save_done) < 0) {
+		peerstore_clear(&n->to_save);
+		return false;
+	}
+	n->saving = true;
+	return true;
+}
+
+static void save_tick(uv_timer_t *t)
+{
+	save_peers(container_of(t, struct network, save_timer));
+}
+
+/* ---- whom to dial ---- */
+
+static void learn(struct network *n, const struct multiaddr *a, enum host_address_ttl ttl,
+		  bool keep)
+{
+	struct peerid peer;
+
+	if (multiaddr_peerid(a, &peer) < 0 || peerid_equal(&peer, host_self(n->host)))
+		return;
+	host_learn(n->host, &peer, a, ttl);
+	if (keep)
+		host_keep(n->host, &peer);
+}
+
+static void bad_line(void *arg, size_t line, const struct err *why)
+{
+	const struct network *n = arg;
+
+	log_warn("%s, line %zu: %s, skipping", n->opt.config->peerstore, line, why->msg);
+}
+
+static void learn_bootstrap(struct network *n, const char *text)
+{
+	struct multiaddr a;
+	struct err e = { 0 };
+
+	if (multiaddr_parse(text, strlen(text), &a, &e) < 0)
+		log_warn("--bootstrap %s: %s", text, e.msg);
+	else
+		learn(n, &a, HOST_TTL_PERMANENT, true);
+}
+
+void network_start(struct network *n)
+{
+	const struct multiaddrs *configured = &n->opt.config->cluster.peer_addresses;
+	struct peerstore ps = { 0 };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < configured->n; i++)
+		learn(n, &configured->v[i], HOST_TTL_PERMANENT, true);
+	for (size_t i = 0; i < n->opt.n_bootstrap; i++)
+		learn_bootstrap(n, n->opt.bootstrap[i]);
+	if (peerstore_read(n->opt.config->peerstore, bad_line, n, &ps, &e) < 0)
+		log_warn("the peerstore could not be read: %s", e.msg);
+	for (size_t i = 0; i < ps.n; i++)
+		learn(n, &ps.v[i], HOST_TTL_HOUR, true);
+	peerstore_clear(&ps);
+	uv_timer_start(&n->save_timer, save_tick, SAVE_MS, SAVE_MS);
+}
+
+/* ---- sequence numbers ---- */
+
+/* A number used twice is not heard for half an hour, so a clock that was set back must not lead to
+ * one: numbers are reserved on disk before they are used. */
+static int reserve_seqno(const char *folder, uint64_t *ret, struct err *e)
+{
+	char *path = path_join(folder, SEQNO_FILE);
+	struct buf text = BUF_INIT(64);
+	uint64_t saved = 0, now = (uint64_t)clock_now_ns();
+	int r = path ? path_read(path, 64, &text, NULL) : -ENOMEM;
+
+	if (r == 0 && buf_terminate(&text) == 0)
+		saved = strtoull((const char *)text.data, NULL, 10);
+	*ret = saved > now && saved < UINT64_MAX / 2 ? saved : now;
+	buf_reset(&text);
+	r = path ? buf_printf(&text, "%llu\n", (unsigned long long)(*ret + SEQNO_RESERVED))
+		 : -ENOMEM;
+	if (r == 0)
+		r = path_write_atomic(path, text.data, text.len, 0644, e);
+	buf_deinit(&text);
+	free(path);
+	return r;
+}
+
+/* ---- life ---- */
+
+static int make_host(struct network *n, struct err *e)
+{
+	const struct cluster_config *c = &n->opt.config->cluster;
+	const struct host_options ho = {
+		.loop = n->opt.loop,
+		.self = &n->opt.config->identity,
+		.psk = c->has_secret ? c->secret : NULL,
+		.listen = c->listen.v,
+		.n_listen = c->listen.n,
+		.announce = c->announce.v,
+		.n_announce = c->announce.n,
+		.no_announce = c->no_announce.v,
+		.n_no_announce = c->no_announce.n,
+		.agent = "pinfs/" PINFS_VERSION,
+		.dial_timeout_ms = (uint64_t)c->dial_peer_timeout_ms,
+		.low_water = (uint32_t)c->connmgr.low_water,
+		.high_water = (uint32_t)c->connmgr.high_water,
+		.grace_ms = (uint64_t)c->connmgr.grace_period_ms,
+	};
+
+	return host_new(&ho, &n->host, e);
+}
+
+static int make_pubsub(struct network *n, struct err *e)
+{
+	const struct pubsub_config *p = &n->opt.config->cluster.pubsub;
+	struct gossip_config gc = {
+		.self = &n->opt.config->identity,
+		.heartbeat_ms = (uint64_t)p->heartbeat_interval_ms,
+		.d_factor = (unsigned)p->d_factor,
+		.history_length = (unsigned)p->history_length,
+		.history_gossip = (unsigned)p->history_gossip,
+		.flood_publish = p->flood_publish,
+	};
+	int r = reserve_seqno(n->opt.data_folder, &gc.seqno, e);
+
+	return r < 0 ? r : pubsub_new(n->host, n->opt.loop, &gc, &n->pubsub, e);
+}
+
+int network_new(const struct network_options *opt, struct network **ret, struct err *e)
+{
+	struct network *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return err_sys(e, -ENOMEM, "starting the network");
+	n->opt = *opt;
+	*ret = n;
+	r = make_host(n, e);
+	if (r == 0)
+		r = make_pubsub(n, e);
+	if (r == 0)
+		r = crdt_host_new(opt->engine, &opt->config->crdt, n->host, n->pubsub, opt->loop,
+				  &n->crdt, e);
+	if (r < 0)
+		return r;
+	uv_timer_init(opt->loop, &n->save_timer);
+	n->timer_open = true;
+	return 0;
+}
+
+struct host *network_host(struct network *n)
+{
+	return n->host;
+}
+
+struct pubsub *network_pubsub(struct network *n)
+{
+	return n->pubsub;
+}
+
+void network_quiesce(struct network *n)
+{
+	if (n->crdt)
+		crdt_host_quiesce(n->crdt);
+}
+
+static void network_free(struct network *n)
+{
+	void (*closed)(void *) = n->closed;
+	void *arg = n->closed_arg;
+
+	peerstore_clear(&n->saved);
+	free(n);
+	closed(arg);
+}
+
+static void pubsub_closed(void *arg)
+{
+	network_free(arg);
+}
+
+/* Its streams end with the host. */
+static void host_closed(void *arg)
+{
+	struct network *n = arg;
+
+	if (n->pubsub)
+		pubsub_close(n->pubsub, pubsub_closed, n);
+	else
+		pubsub_closed(n);
+}
+
+static void crdt_closed(void *arg)
+{
+	struct network *n = arg;
+
+	if (n->host)
+		host_close(n->host, host_closed, n);
+	else
+		host_closed(n);
+}
+
+static void timer_closed(uv_handle_t *h)
+{
+	struct network *n = container_of(h, struct network, save_timer);
+
+	if (n->crdt)
+		crdt_host_close(n->crdt, crdt_closed, n);
+	else
+		crdt_closed(n);
+}
+
+static void close_rest(struct network *n)
+{
+	if (n->timer_open)
+		uv_close((uv_handle_t *)&n->save_timer, timer_closed);
+	else
+		timer_closed((uv_handle_t *)&n->save_timer);
+}
+
+void network_close(struct network *n, void (*closed)(void *arg), void *arg)
+{
+	n->closing = true;
+	n->closed = closed;
+	n->closed_arg = arg;
+	if (!n->host || !save_peers(n))
+		close_rest(n);
+}
