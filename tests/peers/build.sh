@@ -16,4 +16,5 @@ build() {
 }
 
 build . ipfs-cluster-service github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-service
+build . ipfs-cluster-ctl github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-ctl
 build kubo ipfs github.com/ipfs/kubo/cmd/ipfs

@@ -359,8 +359,10 @@ heads() {
 	jq -r '.heads[].cid' "${1:-$M}/state/info.json"
 }
 
-kubo_init() {
-	export IPFS_PATH=$BATS_FILE_TMPDIR/kubo IPFS_TELEMETRY=off
+# kubo_init_at DIR PORT: a repository for a Kubo that talks to nobody; its API is at that port.
+kubo_init_at() {
+	local port=$2
+	export IPFS_PATH=$1 IPFS_TELEMETRY=off
 	[ ! -d "$IPFS_PATH" ] || return 0
 	{
 		"$peers_bin/ipfs" init --empty-repo --profile=server,test
@@ -371,10 +373,14 @@ kubo_init() {
 			"$peers_bin/ipfs" config --json "${key%%:*}" "${key#*:}"
 		done
 		"$peers_bin/ipfs" config Routing.Type none
-		"$peers_bin/ipfs" config Addresses.API "/ip4/127.0.0.1/tcp/$kubo_port"
-		"$peers_bin/ipfs" config Addresses.Gateway "/ip4/127.0.0.1/tcp/$((kubo_port + 1))"
-		"$peers_bin/ipfs" config --json Addresses.Swarm "[\"/ip4/127.0.0.1/tcp/$((kubo_port + 2))\"]"
+		"$peers_bin/ipfs" config Addresses.API "/ip4/127.0.0.1/tcp/$port"
+		"$peers_bin/ipfs" config Addresses.Gateway "/ip4/127.0.0.1/tcp/$((port + 1))"
+		"$peers_bin/ipfs" config --json Addresses.Swarm "[\"/ip4/127.0.0.1/tcp/$((port + 2))\"]"
 	} >>"$BATS_FILE_TMPDIR/kubo.log" 2>&1
+}
+
+kubo_init() {
+	kubo_init_at "$BATS_FILE_TMPDIR/kubo" "$kubo_port"
 }
 
 # kubo_rpc COMMAND [CURL-OPTIONS]: the answer, or failure with nothing.

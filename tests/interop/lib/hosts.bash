@@ -1,0 +1,209 @@
+# shellcheck shell=bash disable=SC2154 # what ../bats/lib/common sets
+# Clusters for the journeys in tests/interop: hosts that are network namespaces on one bridge, each
+# with a peer (pinfs or the real ipfs-cluster-service) and, where asked for, a real Kubo. Loaded
+# after ../bats/lib/common. Host N has the address 10.77.0.N; everything of it is below
+# $BATS_FILE_TMPDIR. Network namespaces are pinned by a process that sleeps, so that nothing is
+# left when the file's namespaces end.
+
+cluster_secret=5b9f3c2d8e7a1406b5d4c3f2e1a09f8e7d6c5b4a39281706f5e4d3c2b1a09f8e
+
+# host_ip N
+host_ip() {
+	echo "10.77.0.$1"
+}
+
+host_pid() {
+	cat "$BATS_FILE_TMPDIR/host$1.ns"
+}
+
+# on N CMD...: on that host; files and mounts are everybody's.
+on() {
+	local host=$1
+	shift
+	nsenter --target "$(host_pid "$host")" --net -- "$@"
+}
+
+# become N CMD...: the same for a process in the background, whose pid $! then is.
+become() {
+	local host=$1
+	shift
+	exec nsenter --target "$(host_pid "$host")" --net -- "$@"
+}
+
+hosts_bridge() {
+	! ip link show cluster0 >/dev/null 2>&1 || return 0
+	ip link add cluster0 type bridge
+	ip link set cluster0 up
+}
+
+# host_add N: a host on the bridge.
+host_add() {
+	local n=$1 pid
+	hosts_bridge
+	unshare --net sleep infinity 3>&- &
+	pid=$!
+	echo "$pid" >"$BATS_FILE_TMPDIR/host$n.ns"
+	cp "$BATS_FILE_TMPDIR/host$n.ns" "$BATS_FILE_TMPDIR/zz-host$n.pid" # stopped last
+	wait_for 5 host_ready "$pid"
+	ip link add "veth$n" type veth peer name eth0 netns "$pid"
+	ip link set "veth$n" master cluster0 up
+	on "$n" ip link set lo up
+	on "$n" ip addr add "$(host_ip "$n")/24" dev eth0
+	on "$n" ip link set eth0 up
+}
+
+host_ready() {
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+# host_unplug N, host_plug N: a partition, and its end.
+host_unplug() {
+	ip link set "veth$1" down
+}
+
+host_plug() {
+	ip link set "veth$1" up
+}
+
+# --- configuration -----------------------------------------------------------------------
+
+# cluster_config DIR N [FILTER]: one cluster, short periods, so that a test waits for seconds.
+cluster_config() {
+	config_set "$1" "
+		.cluster.secret = \$secret
+		| .cluster.peername = \"host\" + \$n
+		| .cluster.listen_multiaddress = [\"/ip4/\" + \$ip + \"/tcp/9096\"]
+		| .cluster.mdns_interval = \"0s\"
+		| .cluster.monitor_ping_interval = \"2s\"
+		| .cluster.pin_recover_interval = \"5s\"
+		| .cluster.state_sync_interval = \"5s\"
+		| .cluster.pubsub.heartbeat_interval = \"1s\"
+		| .consensus.crdt.cluster_name = \"interop\"
+		| .consensus.crdt.rebroadcast_interval = \"5s\"
+		| .consensus.crdt.trusted_peers = [\"*\"]
+		| .informer.disk.metric_ttl = \"6s\"
+		| .informer.tags.metric_ttl = \"6s\"
+		| .informer.pinqueue.metric_ttl = \"6s\"
+		| .monitor.pubsubmon.check_interval = \"2s\"
+		| ${3:-.}" --arg secret "$cluster_secret" --arg n "$2" --arg ip "$(host_ip "$2")"
+}
+
+peer_id() {
+	jq -r .id "$(cfg "$1")/identity.json"
+}
+
+# peer_address N
+peer_address() {
+	echo "/ip4/$(host_ip "$1")/tcp/9096/p2p/$(peer_id "$1")"
+}
+
+# peers_know N M...: host N finds these at its start.
+peers_know() {
+	local n=$1 other
+	shift
+	for other in "$@"; do
+		peer_address "$other"
+	done >>"$(cfg "$n")/peerstore"
+}
+
+# --- peers -------------------------------------------------------------------------------
+
+# ours_init N [FILTER], go_init N [FILTER]: a folder of each kind.
+ours_init() {
+	IPFS_CLUSTER_PATH=$(cfg "$1") "$PINFS" --init >>"$BATS_FILE_TMPDIR/init.log" 2>&1
+	cluster_config "$(cfg "$1")" "$1" "${2:-.}"
+}
+
+go_init() {
+	go_service "$(cfg "$1")" init >>"$BATS_FILE_TMPDIR/init.log" 2>&1
+	cluster_config "$(cfg "$1")" "$1" "${2:-.}"
+}
+
+# ours_start N [options]: waits for the mount.
+ours_start() {
+	local n=$1 at
+	shift
+	at=$(mnt "$n")
+	mkdir -p "$at"
+	become "$n" "$PINFS" -f -o "config=$(cfg "$n")" "$@" "$at" >>"$at.log" 2>&1 3>&- &
+	echo $! >"$at.pid"
+	wait_for 20 ready_or_dead "$at"
+	alive "$(cat "$at.pid")" || {
+		tail -n 20 "$at.log" >&2
+		return 1
+	}
+}
+
+# go_start N [arguments]: waits for its REST API.
+go_start() {
+	local n=$1
+	shift
+	become "$n" "$peers_bin/ipfs-cluster-service" -c "$(cfg "$n")" daemon "$@" \
+		>>"$BATS_FILE_TMPDIR/go$n.log" 2>&1 3>&- &
+	echo $! >"$BATS_FILE_TMPDIR/go$n.pid"
+	wait_for 60 rest "$n" id
+}
+
+go_stop() {
+	stop_pid "$(cat "$BATS_FILE_TMPDIR/go$1.pid")"
+	rm -f "$BATS_FILE_TMPDIR/go$1.pid"
+}
+
+go_kill9() {
+	local pid
+	pid=$(cat "$BATS_FILE_TMPDIR/go$1.pid")
+	kill -KILL "$pid"
+	wait_for 5 gone "$pid"
+	rm -f "$BATS_FILE_TMPDIR/go$1.pid"
+}
+
+# rest N PATH [curl options]: the REST API of the Go peer on host N.
+rest() {
+	local n=$1 path=$2
+	shift 2
+	on "$n" curl -sf -m 20 "http://127.0.0.1:9094/$path" "$@"
+}
+
+# ctl N ARGS...: the reference's ipfs-cluster-ctl on host N.
+ctl() {
+	local n=$1
+	shift
+	on "$n" timeout 60 "$peers_bin/ipfs-cluster-ctl" --enc json "$@"
+}
+
+go_pin() {
+	rest "$1" "pins/$2?${3:-}" -X POST >/dev/null
+}
+
+go_unpin() {
+	rest "$1" "pins/$2" -X DELETE >/dev/null
+}
+
+# go_has N CID, ours_has N CID: it is in the pinset there.
+go_has() {
+	rest "$1" "allocations/$2" >/dev/null
+}
+
+ours_has() {
+	[ -e "$(mnt "$1")/pins/$2.json" ]
+}
+
+# go_dump N FILE: its pinset, a pin each line in the order and form of an export.
+go_dump() {
+	rest "$1" allocations >"$2"
+}
+
+# host_kubo N: a real Kubo on host N, on the port the configuration names by default.
+host_kubo() {
+	local n=$1
+	(
+		kubo_init_at "$BATS_FILE_TMPDIR/kubo$n" 5001
+		become "$n" "$peers_bin/ipfs" daemon >>"$BATS_FILE_TMPDIR/kubo$n.log" 2>&1 3>&- &
+		echo $! >"$BATS_FILE_TMPDIR/kubo$n.pid"
+	)
+	wait_for 30 kubo_on "$n" id
+}
+
+kubo_on() {
+	on "$1" curl -sf -m 20 -X POST "http://127.0.0.1:5001/api/v0/$2" "${@:3}"
+}
