@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "consensus/crdt/crdt.h"
+#include "consensus/crdt/crdt_net.h"
 #include "daemon/go_store.h"
 #include "daemon/lockfile.h"
 #include "daemon/network.h"
@@ -292,6 +293,31 @@ static int open_store(struct daemon *d, struct err *e)
 	return r;
 }
 
+/* The peers of --bootstrap are trusted in this run, as in the reference. */
+static int trust_bootstrap(struct daemon *d, struct err *e)
+{
+	struct crdt_config *crdt = &d->config->crdt;
+
+	for (size_t i = 0; i < d->opt->n_bootstrap; i++) {
+		const char *text = d->opt->bootstrap[i];
+		struct peerid *v, peer;
+		struct multiaddr a;
+
+		if (multiaddr_parse(text, strlen(text), &a, e) < 0)
+			return err_wrap(e, -EINVAL, "--bootstrap");
+		if (multiaddr_peerid(&a, &peer) < 0)
+			return err_set(e, -EINVAL, "--bootstrap %s: there is no /p2p/ in it", text);
+		if (d->opt->no_trust)
+			continue;
+		v = realloc(crdt->trusted_peers.v, (crdt->trusted_peers.n + 1) * sizeof(*v));
+		if (!v)
+			return err_sys(e, -ENOMEM, "--bootstrap");
+		crdt->trusted_peers.v = v;
+		v[crdt->trusted_peers.n++] = peer;
+	}
+	return 0;
+}
+
 static int build_cluster(struct daemon *d, struct err *e)
 {
 	const struct config *c = d->config;
@@ -318,8 +344,12 @@ static int build_cluster(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = cluster_new(&co, &d->cluster, e);
 	if (r == 0)
+		r = trust_bootstrap(d, e);
+	if (r == 0)
 		r = crdt_new(d->store, &d->loop, &c->crdt, cluster_consensus_events(d->cluster),
 			     &d->consensus, e);
+	if (r == 0 && network_knows_others(c, d->opt->bootstrap, d->opt->n_bootstrap))
+		crdt_note_others(d->consensus);
 	return r < 0 ? r : cluster_start(d->cluster, d->consensus, e);
 }
 

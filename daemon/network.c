@@ -185,6 +185,36 @@ void network_start(struct network *n)
 	uv_timer_start(&n->save_timer, save_tick, SAVE_MS, SAVE_MS);
 }
 
+static bool is_other(const struct config *c, const struct multiaddr *a)
+{
+	struct peerid peer;
+
+	return multiaddr_peerid(a, &peer) == 0 && !peerid_equal(&peer, &c->identity.id) &&
+	       crdt_trusts(&c->crdt, NULL, &peer);
+}
+
+bool network_knows_others(const struct config *c, const char *const *bootstrap, size_t n)
+{
+	struct peerstore ps = { 0 };
+	bool others = false;
+
+	for (size_t i = 0; i < c->crdt.trusted_peers.n; i++)
+		others |= !peerid_equal(&c->crdt.trusted_peers.v[i], &c->identity.id);
+	for (size_t i = 0; i < c->cluster.peer_addresses.n; i++)
+		others |= is_other(c, &c->cluster.peer_addresses.v[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct multiaddr a;
+
+		others |= multiaddr_parse(bootstrap[i], strlen(bootstrap[i]), &a, NULL) == 0 &&
+			  is_other(c, &a);
+	}
+	if (peerstore_read(c->peerstore, NULL, NULL, &ps, NULL) == 0)
+		for (size_t i = 0; i < ps.n; i++)
+			others |= is_other(c, &ps.v[i]);
+	peerstore_clear(&ps);
+	return others;
+}
+
 /* ---- sequence numbers ---- */
 
 /* A number used twice is not heard for half an hour, so a clock that was set back must not lead to

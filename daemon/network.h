@@ -23,6 +23,10 @@ struct network_options {
 	struct consensus *engine; /* crdt */
 };
 
+/* Whether the configuration, the peerstore or the command line name another peer that is trusted.
+ */
+bool network_knows_others(const struct config *c, const char *const *bootstrap, size_t n);
+
 /* Listens, joins the topic; dials nobody yet. */
 int network_new(const struct network_options *opt, struct network **ret, struct err *e);
 struct host *network_host(struct network *n);

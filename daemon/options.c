@@ -6,7 +6,8 @@
 #include <string.h>
 
 const char options_help[] =
-    "usage: pinfs [-f] [-d] [-o OPTION,...] [MOUNTPOINT]      mount (default: ~/pinfs)\n"
+    "usage: pinfs [-f] [-d] [-o OPTION,...] [--bootstrap ADDR]... [--no-trust] [MOUNTPOINT]\n"
+    "                                                         mount (default: ~/pinfs)\n"
     "       pinfs --init [--force] [--consensus crdt|raft] [--peers ADDR,...]\n"
     "             [--custom-secret] [--randomports]           make the configuration folder\n"
     "       pinfs --check                                     look at configuration and Kubo\n"
@@ -15,6 +16,8 @@ const char options_help[] =
     "  --force          replace service.json (and, with --peers, peerstore), and keep the old one\n"
     "                   beside it; identity and state stay\n"
     "  --peers ADDR,... addresses of other peers, with /p2p/ID; --bootstrap ADDR is one of them\n"
+    "  --bootstrap ADDR to mount: dial this peer, and trust it in this run; with --no-trust, do "
+    "not\n"
     "  --custom-secret  read the secret from standard input, instead of making one\n"
     "  --randomports    listen on ports that are free now, instead of the defaults\n"
     "\n"
@@ -37,6 +40,7 @@ enum {
 	OPT_INIT = 256,
 	OPT_CONSENSUS,
 	OPT_BOOTSTRAP,
+	OPT_NO_TRUST,
 	OPT_PEERS,
 	OPT_FORCE,
 	OPT_RANDOM_PORTS,
@@ -50,6 +54,7 @@ static const struct option long_options[] = {
 	{ "init", no_argument, NULL, OPT_INIT },
 	{ "consensus", required_argument, NULL, OPT_CONSENSUS },
 	{ "bootstrap", required_argument, NULL, OPT_BOOTSTRAP },
+	{ "no-trust", no_argument, NULL, OPT_NO_TRUST },
 	{ "peers", required_argument, NULL, OPT_PEERS },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "randomports", no_argument, NULL, OPT_RANDOM_PORTS },
@@ -155,9 +160,6 @@ static int take_init_flag(struct options *o, int flag, struct err *e)
 	case OPT_CONSENSUS:
 		o->for_init = "--consensus";
 		return take_consensus(o, optarg, e);
-	case OPT_BOOTSTRAP:
-		o->for_init = "--bootstrap";
-		return take_bootstrap(o, optarg, e);
 	case OPT_PEERS:
 		o->for_init = "--peers";
 		return take_peers(o, optarg, e);
@@ -204,6 +206,11 @@ static int take_flag(struct options *o, int flag, struct err *e)
 		return 0;
 	case OPT_CHECK:
 		o->command = COMMAND_CHECK;
+		return 0;
+	case OPT_BOOTSTRAP: /* of --init too */
+		return take_bootstrap(o, optarg, e);
+	case OPT_NO_TRUST:
+		o->no_trust = true;
 		return 0;
 	default:
 		return take_init_flag(o, flag, e);

@@ -21,10 +21,11 @@ struct options {
 	const char *mountpoint; /* NULL: the default, ~/pinfs */
 	const char *config;     /* NULL: the default folder */
 	enum config_consensus consensus;
-	const char *bootstrap[64];
+	const char *bootstrap[64]; /* to mount: of this run */
 	size_t n_bootstrap;
 	bool force, random_ports, custom_secret;
 	const char *for_init; /* the last option that --init alone takes; NULL: none was given */
+	bool no_trust;        /* bootstrap peers are not trusted for that */
 	bool foreground, debug, offline, read_only, fresh;
 	char *access, *write, *backup; /* groups; NULL: as configured */
 	struct buf fuse;               /* options for libfuse, separated by commas */

@@ -51,6 +51,7 @@ struct crdt {
 	struct dag *dag;
 	struct announce *announce;
 	uv_timer_t repair_timer;
+	atomic_bool among; /* other trusted peers are known */
 
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -405,7 +406,9 @@ static void crdt_close(struct consensus *base, void (*closed)(void *arg), void *
 
 static int crdt_load(struct consensus *base, struct consensus_loader **ret)
 {
-	return crdt_load_new(container_of(base, struct crdt, base)->store, ret);
+	struct crdt *c = container_of(base, struct crdt, base);
+
+	return crdt_load_new(c->store, &c->among, ret);
 }
 
 static int crdt_apply_many(struct consensus *base, const struct consensus_many *m, struct err *e)
@@ -449,12 +452,17 @@ int crdt_attach(struct consensus *base, const struct crdt_net *net)
 bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self,
 		 const struct peerid *peer)
 {
-	if (cfg->trust_all || peerid_equal(self, peer))
+	if (cfg->trust_all || (self && peerid_equal(self, peer)))
 		return true;
 	for (size_t i = 0; i < cfg->trusted_peers.n; i++)
 		if (peerid_equal(&cfg->trusted_peers.v[i], peer))
 			return true;
 	return false;
+}
+
+void crdt_note_others(struct consensus *base)
+{
+	atomic_store(&crdt_of(base)->among, true);
 }
 
 void crdt_heard(struct consensus *base, const struct peerid *author, const struct peerid *from,
@@ -489,6 +497,8 @@ void crdt_peer_up(struct consensus *base, const struct peerid *peer)
 {
 	struct crdt *c = crdt_of(base);
 
+	if (crdt_trusts(c->cfg, NULL, peer))
+		atomic_store(&c->among, true);
 	if (c->ending || !c->dag)
 		return;
 	announce_soon(c->announce);

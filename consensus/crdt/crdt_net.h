@@ -23,6 +23,11 @@ struct crdt_net {
  * be fetched at the last stop. */
 int crdt_attach(struct consensus *c, const struct crdt_net *net);
 
+/* Other trusted peers are known, from the configuration or from earlier: what is imported is an
+ * update by default, since their history would undo a replacement. Any thread. */
+void crdt_note_others(struct consensus *c);
+
+/* @self may be NULL. */
 bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self,
 		 const struct peerid *peer);
 

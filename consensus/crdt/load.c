@@ -22,6 +22,7 @@ struct packet_pin {
 struct loader {
 	struct consensus_loader base;
 	struct store *store;
+	const atomic_bool *among;
 	struct bulk *bulk;
 	struct chain *chain;
 	struct cid head;
@@ -219,7 +220,9 @@ static int choose(const struct loader *l, struct consensus_load *ld, struct err 
 {
 	if (!l->sealed)
 		return err_set(e, -EINVAL, "the dump is not complete");
-	ld->used = ld->method == CONSENSUS_DEFAULT ? CONSENSUS_REPLACE : ld->method;
+	ld->used = ld->method;
+	if (ld->used == CONSENSUS_DEFAULT)
+		ld->used = l->among && atomic_load(l->among) ? CONSENSUS_UPDATE : CONSENSUS_REPLACE;
 	if (ld->used == CONSENSUS_REPLACE) {
 		cid_copy(&ld->head, &l->head);
 		ld->height = l->height;
@@ -259,7 +262,7 @@ static const struct consensus_loader_ops loader_ops = {
 	.free = loader_free,
 };
 
-int crdt_load_new(struct store *s, struct consensus_loader **ret)
+int crdt_load_new(struct store *s, const atomic_bool *among, struct consensus_loader **ret)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	int r;
@@ -268,6 +271,7 @@ int crdt_load_new(struct store *s, struct consensus_loader **ret)
 		return -ENOMEM;
 	l->base.ops = &loader_ops;
 	l->store = s;
+	l->among = among;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->changed, NULL);
 	r = bulk_new(store_folder(s), &l->bulk);

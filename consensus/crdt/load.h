@@ -9,9 +9,13 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "consensus/consensus.h"
 
-int crdt_load_new(struct store *s, struct consensus_loader **ret);
+/* @among: other trusted peers are known (NULL: they are not), looked at when it is committed; their
+ * history would undo a "replace". Lives as long as the loader. */
+int crdt_load_new(struct store *s, const atomic_bool *among, struct consensus_loader **ret);
 
 /* load_update.c. Writer's thread, but for _compare. @bulk is sealed. */
 

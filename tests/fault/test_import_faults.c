@@ -58,7 +58,7 @@ static int import(struct store *s, enum consensus_method method, unsigned from, 
 	struct consensus_load ld = { .method = method };
 	struct consensus_loader *l;
 	struct err e = { 0 };
-	int r = crdt_load_new(s, &l);
+	int r = crdt_load_new(s, NULL, &l);
 
 	if (r < 0)
 		return r;
@@ -157,7 +157,7 @@ static struct consensus_loader *spool_new(struct store *s)
 {
 	struct consensus_loader *l;
 
-	assert_int_equal(0, crdt_load_new(s, &l));
+	assert_int_equal(0, crdt_load_new(s, NULL, &l));
 	for (unsigned i = PINS / 2; i < PINS + PINS / 2; i++)
 		assert_int_equal(0, add(l, i, "new"));
 	assert_int_equal(0, l->ops->seal(l));

@@ -62,7 +62,7 @@ static int import(struct store *s, enum consensus_method method)
 	struct consensus_load ld = { .method = method };
 	struct consensus_loader *l;
 	struct err e = { 0 };
-	int r = crdt_load_new(s, &l);
+	int r = crdt_load_new(s, NULL, &l);
 
 	for (unsigned i = PINS / 2; r == 0 && i < PINS + PINS / 2; i++)
 		r = add(l, i);

@@ -122,6 +122,20 @@ same_everywhere() {
 	wait_for 20 same_everywhere
 }
 
+@test "a dump that is imported into one mount becomes the pinset of all" {
+	go_pin 1 "$(cid_of "not in the dump")"
+	wait_for 20 everybody_has "$(cid_of "not in the dump")"
+	{
+		dump_lines 60 imported
+		grep -v "$(cid_of "not in the dump")" "$(mnt 2)/state/export"
+	} >"$BATS_TEST_TMPDIR/dump"
+	import_dump "$BATS_TEST_TMPDIR/dump" "$(mnt 2)"
+	[ "$(jq -r .method "$(mnt 2)/state/import.result")" = update ]
+	wait_for 30 everybody_has "$(cid_of imported60)"
+	wait_for 30 nobody_has "$(cid_of "not in the dump")"
+	wait_for 30 same_everywhere
+}
+
 @test "the Go peer, stopped, exports the dump of the mount byte for byte" {
 	wait_for 20 same_everywhere
 	go_stop 1

@@ -153,7 +153,7 @@ static void import_some(struct store_fix *f)
 	struct pin p;
 
 	pin_init(&p);
-	assert_int_equal(0, crdt_load_new(f->store, &l));
+	assert_int_equal(0, crdt_load_new(f->store, NULL, &l));
 	for (unsigned n = below(2 * CIDS); n > 0; n--) {
 		struct consensus_pin cp = { .cid = &p.cid };
 

@@ -93,7 +93,6 @@ static void options_of_init_go_with_init(void **state)
 	} cases[] = {
 		{ "--force", "--force goes with --init" },
 		{ "--peers|/a|/mnt", "--peers goes with --init" },
-		{ "--bootstrap|/a", "--bootstrap goes with --init" },
 		{ "--check|--randomports", "--randomports goes with --init" },
 		{ "--custom-secret|-f", "--custom-secret goes with --init" },
 		{ "--consensus|crdt", "--consensus goes with --init" },
