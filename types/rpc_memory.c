@@ -5,9 +5,6 @@
 
 #include "util/utf8.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
-#define REPLACEMENT_LEN (sizeof(REPLACEMENT) - 1)
-
 static void *zeroed(struct bump *b, size_t n)
 {
 	void *p = bump_alloc(b, n > 0 ? n : 1);
@@ -33,27 +30,6 @@ int rpc_get_list(const msgpack_object *o, struct bump *b, size_t size, const msg
 
 /* ---- text ---- */
 
-/* The length of @p with each byte that is no UTF-8 replaced; written to @out where not NULL. */
-static size_t clean(const uint8_t *p, size_t n, char *out)
-{
-	size_t len = 0, step;
-
-	for (size_t at = 0; at < n; at += step ? step : 1) {
-		const void *piece = REPLACEMENT;
-		size_t piece_len = REPLACEMENT_LEN;
-
-		step = utf8_len(p + at, n - at);
-		if (step > 0) {
-			piece = p + at;
-			piece_len = step;
-		}
-		if (out)
-			memcpy(out + len, piece, piece_len);
-		len += piece_len;
-	}
-	return len;
-}
-
 int rpc_get_text(const msgpack_object *o, struct bump *b, struct pin_text *ret)
 {
 	const uint8_t *p;
@@ -65,11 +41,11 @@ int rpc_get_text(const msgpack_object *o, struct bump *b, struct pin_text *ret)
 		return 0;
 	if (mp_get_raw(o, &p, &n) < 0)
 		return -EBADMSG;
-	ret->n = clean(p, n, NULL);
+	ret->n = utf8_clean(p, n, NULL, SIZE_MAX);
 	copy = zeroed(b, ret->n);
 	if (!copy)
 		return b->err;
-	clean(p, n, copy);
+	utf8_clean(p, n, copy, ret->n);
 	ret->p = copy;
 	return 0;
 }

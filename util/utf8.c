@@ -55,6 +55,29 @@ bool utf8_valid(const void *data, size_t n)
 	return true;
 }
 
+size_t utf8_clean(const void *data, size_t n, char *out, size_t cap)
+{
+	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+	const uint8_t *p = data;
+	size_t len = 0;
+
+	for (size_t i = 0, step; i < n; i += step ? step : 1) {
+		const void *piece = p + i;
+		size_t take = step = utf8_len(p + i, n - i);
+
+		if (step == 0) {
+			piece = replacement;
+			take = sizeof(replacement) - 1;
+		}
+		if (take > cap - len)
+			break;
+		if (out)
+			memcpy(out + len, piece, take);
+		len += take;
+	}
+	return len;
+}
+
 size_t utf8_put(char out[UTF8_MAX], uint32_t rune)
 {
 	if (rune < 0x80) {

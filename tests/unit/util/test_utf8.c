@@ -78,12 +78,42 @@ static void a_bad_byte_is_found_wherever_it_is(void **state)
 	}
 }
 
+static void texts_are_cleaned(void **state)
+{
+	static const struct {
+		const char *in;
+		size_t cap;
+		const char *want;
+	} cases[] = {
+		{ "", 10, "" },
+		{ "abc", 10, "abc" },
+		{ "abc", 2, "ab" },
+		{ "\xc3\xa9t\xc3\xa9", 10, "\xc3\xa9t\xc3\xa9" },
+		{ "\xc3\xa9t\xc3\xa9", 4, "\xc3\xa9t" }, /* no half of a rune */
+		{ "a\xff", 4, "a\xef\xbf\xbd" },
+		{ "a\xff", 3, "a" },
+		{ "\xe2\x82", 10, "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xc3z", 10, "\xef\xbf\xbdz" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const size_t n = strlen(cases[i].in);
+		char out[16];
+		size_t len = utf8_clean(cases[i].in, n, out, cases[i].cap);
+
+		assert_int_equal(strlen(cases[i].want), len);
+		assert_memory_equal(cases[i].want, out, len);
+		assert_int_equal(len, utf8_clean(cases[i].in, n, NULL, cases[i].cap));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rune_is_written_and_recognised),
 		cmocka_unit_test(what_is_no_rune_is_refused),
 		cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
+		cmocka_unit_test(texts_are_cleaned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
