@@ -16,6 +16,13 @@ bool peerid_equal(const struct peerid *a, const struct peerid *b)
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
+int peerid_compare(const struct peerid *a, const struct peerid *b)
+{
+	int r = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
+
+	return r != 0 ? r : (int)a->len - (int)b->len;
+}
+
 int peerid_from_bytes(const uint8_t *p, size_t n, struct peerid *ret, struct err *e)
 {
 	uint64_t code, digest;

@@ -20,6 +20,8 @@ struct peerid {
 };
 
 bool peerid_equal(const struct peerid *a, const struct peerid *b);
+/* Below, at or above 0, by the order of the bytes: that of the members in peers ls. */
+int peerid_compare(const struct peerid *a, const struct peerid *b);
 /* -EBADMSG unless all @n bytes are one multihash that can be a peer ID. */
 int peerid_from_bytes(const uint8_t *p, size_t n, struct peerid *ret, struct err *e);
 /* Base58, or a libp2p-key CID in any base. -EINVAL. */
