@@ -82,7 +82,7 @@ struct monitor_config {
 	int64_t check_interval_ms;
 };
 
-/* Sections informer.disk, informer.pinqueue, informer.tags. */
+/* Sections informer.disk, informer.pinqueue, informer.tags, informer.numpin. */
 struct informer_config {
 	int64_t disk_ttl_ms;
 	char *disk_metric; /* "freespace" or "reposize" */
@@ -90,4 +90,5 @@ struct informer_config {
 	int32_t pinqueue_bucket_size; /* 0: the weight is 0 */
 	int64_t tags_ttl_ms;
 	struct conf_map tags;
+	int64_t numpin_ttl_ms; /* 0: the section is missing, the number is not told */
 };

@@ -1,5 +1,10 @@
 #include "daemon/conf_tables.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "types/metric.h"
+
 static const struct conf_key ipfshttp_keys[] = {
 	FIELD("node_multiaddress", CONF_VALUE, CONF_NOT_EMPTY, kubo_config, node_multiaddress,
 	      .codec = &conf_multiaddr, .def = "\"/ip4/127.0.0.1/tcp/5001\""),
@@ -65,9 +70,10 @@ static const struct conf_key disk_keys[] = {
 
 const struct conf_section conf_disk = { "informer.disk", "CLUSTER_DISK", disk_keys, NULL };
 
-/* The reference has this informer and does not start it. */
+/* The reference has this informer and does not start it. Here it runs where its section is. */
 static const struct conf_key numpin_keys[] = {
-	KEY("metric_ttl", CONF_DURATION, CONF_LENIENT, .def = "\"10s\""),
+	FIELD("metric_ttl", CONF_DURATION, CONF_LENIENT, informer_config, numpin_ttl_ms,
+	      .def = "\"10s\""),
 	NO_MORE_KEYS,
 };
 
@@ -92,4 +98,23 @@ static const struct conf_key tags_keys[] = {
 	NO_MORE_KEYS,
 };
 
-const struct conf_section conf_tags = { "informer.tags", "CLUSTER_TAGS", tags_keys, NULL };
+/* They are sent as metrics, which have limits. */
+static int tags_check(void *conf, struct err *e)
+{
+	const struct informer_config *c = conf;
+
+	for (size_t i = 0; i < c->tags.n; i++) {
+		const struct conf_pair *tag = &c->tags.v[i];
+
+		if (strlen(tag->key) > METRIC_NAME_MAX - strlen("tag:") ||
+		    strlen(tag->value) > METRIC_VALUE_MAX)
+			return err_set(e, -EINVAL,
+				       "tags.%.32s: must be at most %zu bytes, and its value at "
+				       "most %d",
+				       tag->key, METRIC_NAME_MAX - strlen("tag:"),
+				       METRIC_VALUE_MAX);
+	}
+	return 0;
+}
+
+const struct conf_section conf_tags = { "informer.tags", "CLUSTER_TAGS", tags_keys, tags_check };

@@ -38,7 +38,7 @@ const struct conf_table conf_tables[] = {
 	{ &conf_pubsubmon, BASE(monitor) },
 	{ &conf_balanced, BASE(allocator) },
 	{ &conf_disk, BASE(informer) },
-	{ &conf_numpin, CONF_NO_STRUCT },
+	{ &conf_numpin, BASE(informer) },
 	{ &conf_pinqueue, BASE(informer) },
 	{ &conf_tags, BASE(informer) },
 	{ &conf_metrics, CONF_NO_STRUCT },

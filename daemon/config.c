@@ -142,7 +142,7 @@ static int section_load(const struct conf_table *t, json_t *in, const struct con
 		r = config_doc_put(c->doc, s->path, doc);
 	if (r < 0)
 		err_sys(e, r, "%s: %s", src->file, s->path);
-	else if (t->base != CONF_NO_STRUCT)
+	else if (t->base != CONF_NO_STRUCT && (shown || s != &conf_numpin))
 		r = conf_store(s, doc, src, (char *)c + t->base, e);
 	json_decref(doc);
 	return r;

@@ -177,6 +177,18 @@ static void the_other_sections_of_a_recorded_file_have_their_values(void **state
 	config_free(c);
 }
 
+static void pins_are_counted_for_others_where_the_section_is(void **state)
+{
+	struct config *c = parse_recorded("crdt.json");
+
+	assert_int_equal(c->informer.numpin_ttl_ms, 0);
+	config_free(c);
+	c = parse("{\"cluster\": {\"listen_multiaddress\": \"/ip4/127.0.0.1/tcp/1\"}, "
+		  "\"consensus\": {\"crdt\": {}}, \"informer\": {\"numpin\": {}}}");
+	assert_int_equal(c->informer.numpin_ttl_ms, 10000);
+	config_free(c);
+}
+
 static void our_sections_have_defaults_where_the_file_has_none(void **state)
 {
 	struct config *c = parse_recorded("crdt.json");
@@ -424,6 +436,7 @@ int main(void)
 		cmocka_unit_test(the_crdt_section_of_a_recorded_file_has_its_values),
 		cmocka_unit_test(the_raft_section_of_a_recorded_file_has_its_values),
 		cmocka_unit_test(the_other_sections_of_a_recorded_file_have_their_values),
+		cmocka_unit_test(pins_are_counted_for_others_where_the_section_is),
 		cmocka_unit_test(our_sections_have_defaults_where_the_file_has_none),
 		cmocka_unit_test(every_default_of_every_table_passes_its_own_check),
 		cmocka_unit_test(backups_rotate_of_raft_wins_in_raft_alone),

@@ -68,6 +68,9 @@ struct wrong {
 	const char *path, *value, *msg; /* @msg: how it begins, behind "service.json: " */
 };
 
+#define LETTERS_25 "nnnnnnnnnnnnnnnnnnnnnnnnn"
+#define LETTERS_125 LETTERS_25 LETTERS_25 LETTERS_25 LETTERS_25 LETTERS_25
+
 static const struct wrong crdt_wrong[] = {
 	{ "source", "\"http://h/x\"", "source: a configuration is not fetched from elsewhere" },
 	{ "cluster", "null", "cluster: the section is missing" },
@@ -127,6 +130,8 @@ static const struct wrong crdt_wrong[] = {
 	{ "informer.disk.metric_type", "\"foo\"",
 	  "informer.disk.metric_type: must be one of freespace|reposize" },
 	{ "informer.tags.tags", "{\"a\": 5}", "informer.tags.tags: must be an object of strings" },
+	{ "informer.tags.tags", "{\"" LETTERS_125 "\": \"\"}",
+	  "informer.tags.tags." LETTERS_25 "nnnnnnn: must be at most 124 bytes" },
 	{ "api.restapi.max_header_bytes", "100",
 	  "api.restapi.max_header_bytes: must be a number >= 4096" },
 	{ "api.restapi.basic_auth_credentials", "{}",
