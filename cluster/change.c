@@ -84,7 +84,9 @@ static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 	int r;
 
 	pin_init(&next);
-	r = pinning_decide(t, opt->config, &opt->self, item, stored, &next, e);
+	r = pinning_decide(t, opt->config, rq->candidates, item, stored, &next, e);
+	if (r == -ENOSPC && opt->config->follower_mode)
+		r = err_set(e, -EROFS, CHANGE_FOLLOWER);
 	if (r == 1) {
 		r = check_size(&next, e);
 		if (r == 0)
@@ -216,6 +218,12 @@ static void change_done(struct consensus_op *op, int status)
 
 void change_start(struct cluster_request *rq)
 {
+	int r = candidates_view(rq->cluster->candidates, clock_now_ns(), &rq->candidates);
+
+	if (r < 0) {
+		request_end(rq, err_sys(&rq->error, r, "looking for peers that could pin"));
+		return;
+	}
 	if (rq->source.next) {
 		many_start(rq);
 		return;

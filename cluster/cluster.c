@@ -133,6 +133,7 @@ void cluster_request_free(struct cluster_request *rq)
 	if (rq->source.free)
 		rq->source.free(rq->source.arg);
 	import_free(rq->import);
+	candidates_view_put(rq->candidates);
 	buf_deinit(&rq->audit);
 	free(rq);
 }
@@ -306,12 +307,30 @@ static int open_logs(struct cluster *c, struct err *e)
 
 static void cluster_free(struct cluster *c)
 {
+	candidates_free(c->candidates);
 	brake_free(c->brake);
 	journal_close(c->events_log);
 	journal_close(c->audit);
 	backups_close(c->backups);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
+}
+
+static int open_candidates(struct cluster *c)
+{
+	const struct cluster_options *opt = &c->opt;
+	const struct candidates_options co = {
+		.self = opt->self,
+		.monitor = opt->monitor,
+		.alive = opt->peerset_metric,
+		.config = opt->allocator,
+		.trusted_only = opt->config->pin_only_on_trusted_peers,
+		.untrusted_only = opt->config->pin_only_on_untrusted_peers,
+		.is_trusted = opt->is_trusted,
+		.arg = opt->trust_arg,
+	};
+
+	return candidates_new(&co, &c->candidates);
 }
 
 int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct err *e)
@@ -329,6 +348,8 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 	r = open_logs(c, e);
 	if (r == 0)
 		r = brake_new(opt->store, opt->max_unpins, &c->brake);
+	if (r == 0)
+		r = open_candidates(c);
 	if (r < 0) {
 		if (e && e->code == 0)
 			err_sys(e, r, "starting the peer");

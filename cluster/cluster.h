@@ -23,6 +23,7 @@
 #include "types/pin_json.h"
 
 struct cluster;
+struct monitor;
 
 struct cluster_who {
 	uid_t uid;
@@ -79,12 +80,13 @@ struct cluster_request {
 	struct consensus_op op;
 	struct store_batch batch;
 	uv_work_t work;
-	struct buf audit;          /* lines of what was decided */
-	struct store_txn *view;    /* what a dump is made of */
-	uint64_t pinned, unpinned; /* of a source */
-	bool expiry;               /* of the peer itself: pins whose time is over */
-	uint64_t counted, spent;   /* removals in the brake's burst; what it allowed for them */
-	atomic_int claim;          /* whether it has begun, or never will */
+	struct buf audit;                   /* lines of what was decided */
+	struct store_txn *view;             /* what a dump is made of */
+	struct candidates_view *candidates; /* who could pin when it was posted */
+	uint64_t pinned, unpinned;          /* of a source */
+	bool expiry;                        /* of the peer itself: pins whose time is over */
+	uint64_t counted, spent; /* removals in the brake's burst; what it allowed for them */
+	atomic_int claim;        /* whether it has begun, or never will */
 	int status;
 };
 
@@ -99,6 +101,7 @@ struct cluster_options {
 	const struct cluster_config *config;
 	const struct tracker_config *tracker;
 	const struct informer_config *informer;
+	const struct allocator_config *allocator;
 	const struct kubo_config *kubo_config;
 	int64_t max_unpins; /* of a burst: 0 the rule of the manual, -1 no brake */
 	unsigned backups_rotate, audit_days;
@@ -109,6 +112,11 @@ struct cluster_options {
 	uv_loop_t *loop;
 	struct kubo *kubo; /* NULL: offline */
 	bool offline;
+	/* What is known of others. Without it this peer is alone, and its own only candidate. */
+	struct monitor *monitor;
+	const char *peerset_metric; /* who has a valid one is a member */
+	bool (*is_trusted)(void *arg, const struct peerid *peer); /* NULL: all are */
+	void *trust_arg;
 };
 
 /* Loop's thread. @consensus comes with cluster_start, since it needs cluster_consensus_events

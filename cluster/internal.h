@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/brake.h"
+#include "cluster/candidates.h"
 #include "cluster/cluster.h"
 
 struct cluster {
@@ -13,6 +14,7 @@ struct cluster {
 	struct journal *audit, *events_log;
 	struct tracker *tracker; /* NULL offline */
 	struct brake *brake;
+	struct candidates *candidates;
 	uv_timer_t tick; /* expiry, end of bursts */
 	bool tick_open, expiring;
 	bool keep_failed;   /* the dump of before a burst, since the last tick */

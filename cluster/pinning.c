@@ -1,12 +1,17 @@
 #include "cluster/pinning.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cluster/candidates.h"
 #include "cluster/cluster.h"
 #include "store/pinset.h"
 #include "util/clock.h"
 #include "util/rfc3339.h"
+
+#define LOG_AREA "cluster"
+#include "util/log.h"
 
 int pinning_factors(const struct cluster_config *cfg, int32_t *min, int32_t *max, struct err *e)
 {
@@ -49,56 +54,100 @@ static int decide_depth(const struct cluster_item *item, const struct pin *store
 	return 0;
 }
 
-static bool is_member(const struct peerid *self, const struct peerid *id)
+static bool is_among(const struct peerid *list, size_t n, const struct peerid *id)
 {
-	return peerid_equal(self, id);
+	for (size_t i = 0; i < n; i++)
+		if (peerid_equal(&list[i], id))
+			return true;
+	return false;
 }
 
-/* The members among @list, at most @max of them. */
-static size_t keep_members(const struct peerid *self, const struct peerid *list, size_t n,
-			   struct peerid *out, size_t max)
+/* What a restored pin names, as far as they are members, at most @max of them. */
+static int keep_members(const struct candidates_view *c, const struct pin *from, size_t max,
+			struct pin *ret)
 {
-	size_t k = 0;
+	struct peerid *out = pin_alloc(ret, sizeof(*out) * (from->n_allocations + 1));
+	size_t n = 0;
 
-	for (size_t i = 0; i < n && k < max; i++)
-		if (is_member(self, &list[i]))
-			out[k++] = list[i];
-	return k;
-}
-
-static int decide_allocations(const struct peerid *self, const struct cluster_item *item,
-			      const struct pin *stored, bool restored, struct pin *ret,
-			      struct err *e)
-{
-	const struct pin *doc = &item->pin;
-	struct peerid *list;
-	size_t n;
-
-	ret->allocations = NULL;
-	ret->n_allocations = 0;
-	if (ret->replication_min == -1)
-		return 0;
-	list = pin_alloc(ret,
-			 sizeof(*list) * (size_t)(doc->n_allocations + stored->n_allocations + 1));
-	if (!list)
+	if (!out)
 		return -ENOMEM;
-	/* What the stored pin has stays where it is; a restored one keeps what it names. */
-	if (restored)
-		n = keep_members(self, doc->allocations, doc->n_allocations, list,
-				 (size_t)ret->replication_max);
-	else
-		n = keep_members(self, stored->allocations, stored->n_allocations, list,
-				 (size_t)ret->replication_max);
-	if (n == 0)
-		list[n++] = *self;
-	if (n < (size_t)ret->replication_min)
-		return err_set(e, -ENOSPC,
-			       "not enough peers to allocate CID. Needed at least: %d. Wanted at "
-			       "most: %d. Available candidates: 1",
-			       ret->replication_min, ret->replication_max);
-	ret->allocations = list;
+	for (size_t i = 0; i < from->n_allocations && n < max; i++) {
+		const struct peerid *id = &from->allocations[i];
+
+		if (is_among(c->members, c->n_members, id) && !is_among(out, n, id))
+			out[n++] = *id;
+	}
+	ret->allocations = out;
 	ret->n_allocations = n;
 	return 0;
+}
+
+/* Says who there was: the reason of a refusal sends its reader to the log. */
+static void log_candidates(const struct candidates_view *c, const struct cid *cid)
+{
+	char text[CID_TEXT_MAX + 1], peers[8 * PEERID_TEXT_MAX] = "";
+	size_t shown = 0, len = 0;
+
+	for (; shown < c->n_peers && shown < 7; shown++) {
+		peers[len++] = ' ';
+		len += peerid_format(&c->peers[shown].peer, peers + len);
+	}
+	cid_format(cid, text);
+	log_info("too few peers for %s: %zu members, %zu candidates (with a valid metric of every "
+		 "name in "
+		 "allocate_by, and trusted as configured):%s%s",
+		 text, c->n_members, c->n_peers, peers, shown < c->n_peers ? " ..." : "");
+}
+
+/* @base has the allocations that are kept where they can be. */
+static int pick(const struct candidates_view *c, const struct cluster_item *item,
+		const struct pin *base, struct pin *ret, struct err *e)
+{
+	const struct alloc_request rq = {
+		.min = ret->replication_min,
+		.max = ret->replication_max,
+		.n_metrics = c->n_metrics,
+		.peers = c->peers,
+		.n_peers = c->n_peers,
+		.current = base->allocations,
+		.n_current = base->n_allocations,
+		.priority = item->pin.user_allocations,
+		.n_priority = item->pin.n_user_allocations,
+	};
+	struct peerid *picked, *list;
+	size_t n;
+	bool kept;
+	int r = alloc_pick(&rq, &picked, &n, &kept, e);
+
+	if (r == -ENOSPC)
+		log_candidates(c, &ret->cid);
+	if (r < 0)
+		return r;
+	list = pin_alloc(ret, sizeof(*list) * (n + 1));
+	if (list && n > 0)
+		memcpy(list, picked, sizeof(*list) * n);
+	free(picked);
+	ret->allocations = list;
+	ret->n_allocations = n;
+	return list ? 0 : -ENOMEM;
+}
+
+static int decide_allocations(const struct candidates_view *c, const struct cluster_item *item,
+			      const struct pin *base, bool restored, struct pin *ret, struct err *e)
+{
+	if (ret->replication_min == -1) {
+		ret->allocations = NULL;
+		ret->n_allocations = 0;
+		return 0;
+	}
+	if (restored) {
+		int r = keep_members(c, base, (size_t)ret->replication_max, ret);
+
+		if (r < 0 || ret->n_allocations >= (size_t)ret->replication_min)
+			return r;
+		base = ret;
+	}
+	return pick(c, item, base, ret, e);
 }
 
 /* pin_update: the options of the pin it names, but for name and expiry where given. */
@@ -178,9 +227,10 @@ static int64_t next_time(const struct pin *stored, int64_t now)
 }
 
 int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
-		   const struct peerid *self, const struct cluster_item *item, struct pin *stored,
-		   struct pin *ret, struct err *e)
+		   const struct candidates_view *candidates, const struct cluster_item *item,
+		   struct pin *stored, struct pin *ret, struct err *e)
 {
+	const struct pin *base = stored;
 	int64_t now = clock_now_s();
 	bool restored;
 	int r = load_stored(t, &item->pin.cid, stored);
@@ -190,6 +240,8 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 	if (item->touch && cid_defined(&stored->cid))
 		return 0;
 	restored = is_restored(item, stored);
+	if (restored)
+		base = &item->pin;
 	r = pin_copy(ret, &item->pin);
 	if (r == 0 && !(item->keys.given & PIN_KEY_TYPE))
 		ret->type = PIN_TYPE_DATA;
@@ -197,14 +249,16 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 		r = decide_depth(item, stored, ret, e);
 	if (r == 0 && !restored && cid_defined(&ret->pin_update) &&
 	    !cid_equal(&ret->pin_update, &ret->cid) &&
-	    !(cid_defined(&stored->cid) && cid_equal(&stored->pin_update, &ret->pin_update)))
+	    !(cid_defined(&stored->cid) && cid_equal(&stored->pin_update, &ret->pin_update))) {
 		r = decide_update(t, item, ret, e);
+		base = ret;
+	}
 	if (r == 0)
 		r = pinning_factors(cfg, &ret->replication_min, &ret->replication_max, e);
 	if (r == 0)
 		r = check_against_stored(stored, ret, e);
 	if (r == 0)
-		r = decide_allocations(self, item, stored, restored, ret, e);
+		r = decide_allocations(candidates, item, base, restored, ret, e);
 	if (r < 0)
 		return r;
 	ret->n_user_allocations = 0;

@@ -11,14 +11,15 @@
 #include "types/pin_json.h"
 #include "util/err.h"
 
+struct candidates_view;
 struct cluster_item;
 
-/* Decides @item. Returns 1 with the pin to store in @ret, 0 when it is stored like that already, or
- * -errno with the reason. @stored gets the present pin (cid undefined: not pinned). Both were
- * initialised, and live as long as the transaction and @item. */
+/* Decides @item, and among @candidates who shall pin. Returns 1 with the pin to store in @ret, 0
+ * when it is stored like that already, or -errno with the reason. @stored gets the present pin (cid
+ * undefined: not pinned). Both were initialised, and live as long as the transaction and @item. */
 int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
-		   const struct peerid *self, const struct cluster_item *item, struct pin *stored,
-		   struct pin *ret, struct err *e);
+		   const struct candidates_view *candidates, const struct cluster_item *item,
+		   struct pin *stored, struct pin *ret, struct err *e);
 
 /* Factors as configured where they are 0, then the reference's rules for them. */
 int pinning_factors(const struct cluster_config *cfg, int32_t *min, int32_t *max, struct err *e);

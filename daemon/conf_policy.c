@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cluster/alloc.h"
 #include "types/metric.h"
 
 static const struct conf_key ipfshttp_keys[] = {
@@ -57,8 +58,18 @@ static const struct conf_key balanced_keys[] = {
 	NO_MORE_KEYS,
 };
 
+static int balanced_check(void *conf, struct err *e)
+{
+	const struct allocator_config *c = conf;
+
+	if (c->allocate_by.n > ALLOC_METRICS_MAX)
+		return err_set(e, -EINVAL, "allocate_by: must be at most %d names",
+			       ALLOC_METRICS_MAX);
+	return 0;
+}
+
 const struct conf_section conf_balanced = { "allocator.balanced", "CLUSTER_BALANCED", balanced_keys,
-					    NULL };
+					    balanced_check };
 
 static const struct conf_key disk_keys[] = {
 	FIELD("metric_ttl", CONF_DURATION, 0, informer_config, disk_ttl_ms, .range = &conf_positive,

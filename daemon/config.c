@@ -118,6 +118,16 @@ int config_doc_peername(json_t *cluster)
 	return json_object_set_new(cluster, "peername", json_string(host)) < 0 ? -ENOMEM : 0;
 }
 
+/* What a missing section means, where that is not the defaults of its keys: a file that is older
+ * than allocators is one of peers that tell no tags. */
+static int fill_missing(const struct conf_section *s, json_t *doc)
+{
+	if (s != &conf_balanced)
+		return 0;
+	return json_object_set_new(doc, "allocate_by", json_pack("[s]", "freespace")) < 0 ? -ENOMEM
+											  : 0;
+}
+
 static int section_load(const struct conf_table *t, json_t *in, const struct conf_source *src,
 			struct config *c, struct err *e)
 {
@@ -140,6 +150,8 @@ static int section_load(const struct conf_table *t, json_t *in, const struct con
 	    section || (by_env && t->base != CONF_NO_STRUCT && s != &conf_crdt && s != &conf_raft);
 	if (r == 0 && shown)
 		r = config_doc_put(c->doc, s->path, doc);
+	else if (r == 0)
+		r = fill_missing(s, doc);
 	if (r < 0)
 		err_sys(e, r, "%s: %s", src->file, s->path);
 	else if (t->base != CONF_NO_STRUCT && (shown || s != &conf_numpin))

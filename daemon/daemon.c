@@ -325,6 +325,7 @@ static int build_cluster(struct daemon *d, struct err *e)
 		.config = &c->cluster,
 		.tracker = &c->tracker,
 		.informer = &c->informer,
+		.allocator = &c->allocator,
 		.kubo_config = &c->kubo,
 		.max_unpins = c->fs.max_unpins,
 		.backups_rotate = (unsigned)c->fs.backups_rotate,

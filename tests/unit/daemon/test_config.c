@@ -177,6 +177,21 @@ static void the_other_sections_of_a_recorded_file_have_their_values(void **state
 	config_free(c);
 }
 
+static void a_file_without_allocator_is_one_without_tags(void **state)
+{
+	struct config *c =
+	    parse("{\"cluster\": {\"listen_multiaddress\": \"/ip4/127.0.0.1/tcp/1\"}, "
+		  "\"consensus\": {\"crdt\": {}}}");
+
+	assert_int_equal(c->allocator.allocate_by.n, 1);
+	assert_string_equal(c->allocator.allocate_by.v[0], "freespace");
+	config_free(c);
+	c = parse("{\"cluster\": {\"listen_multiaddress\": \"/ip4/127.0.0.1/tcp/1\"}, "
+		  "\"consensus\": {\"crdt\": {}}, \"allocator\": {\"balanced\": {}}}");
+	assert_int_equal(c->allocator.allocate_by.n, 2);
+	config_free(c);
+}
+
 static void pins_are_counted_for_others_where_the_section_is(void **state)
 {
 	struct config *c = parse_recorded("crdt.json");
@@ -436,6 +451,7 @@ int main(void)
 		cmocka_unit_test(the_crdt_section_of_a_recorded_file_has_its_values),
 		cmocka_unit_test(the_raft_section_of_a_recorded_file_has_its_values),
 		cmocka_unit_test(the_other_sections_of_a_recorded_file_have_their_values),
+		cmocka_unit_test(a_file_without_allocator_is_one_without_tags),
 		cmocka_unit_test(pins_are_counted_for_others_where_the_section_is),
 		cmocka_unit_test(our_sections_have_defaults_where_the_file_has_none),
 		cmocka_unit_test(every_default_of_every_table_passes_its_own_check),

@@ -122,6 +122,24 @@ static void the_longest_peer_id_fits_its_text(void **state)
 	assert_int_equal(-EBADMSG, peerid_from_bytes(bytes, sizeof(bytes), &id, NULL));
 }
 
+static void peer_ids_are_in_the_order_of_their_bytes(void **state)
+{
+	static const struct peerid order[] = { { 0 },
+					       { 1, { 0 } },
+					       { 2, { 0, 9 } },
+					       { 3, { 0, 9, 0 } },
+					       { 2, { 0x12, 1 } },
+					       { 1, { 0xff } } };
+	size_t n = sizeof(order) / sizeof(order[0]);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++) {
+			int r = peerid_compare(&order[i], &order[k]);
+
+			assert_int_equal((i > k) - (i < k), (r > 0) - (r < 0));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +148,7 @@ int main(void)
 		cmocka_unit_test(recorded_wrong_texts_are_refused),
 		cmocka_unit_test(bytes_that_are_no_peer_id_are_refused),
 		cmocka_unit_test(the_longest_peer_id_fits_its_text),
+		cmocka_unit_test(peer_ids_are_in_the_order_of_their_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
