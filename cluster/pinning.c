@@ -93,10 +93,10 @@ static void log_candidates(const struct candidates_view *c, const struct cid *ci
 		len += peerid_format(&c->peers[shown].peer, peers + len);
 	}
 	cid_format(cid, text);
-	log_info("too few peers for %s: %zu members, %zu candidates (with a valid metric of every "
-		 "name in "
-		 "allocate_by, and trusted as configured):%s%s",
-		 text, c->n_members, c->n_peers, peers, shown < c->n_peers ? " ..." : "");
+	log_info(
+	    "too few peers for %s; members: %zu; candidates (with a valid metric of every name "
+	    "in allocate_by, and trusted as configured): %zu%s%s",
+	    text, c->n_members, c->n_peers, peers, shown < c->n_peers ? " ..." : "");
 }
 
 /* @base has the allocations that are kept where they can be. */
