@@ -6,7 +6,7 @@ need pkg-config
 
 cc=${CC:-cc}
 msgpack=msgpack # its older name
-pkg-config --exists "$msgpack" || msgpack=msgpack-c
+pkg-config --exists "$msgpack" || msgpack="msgpack-c"
 read -ra flags < <(pkg-config --cflags "$msgpack" fuse3 lmdb jansson libcurl libsodium libuv libprotobuf-c)
 flags+=(-std=gnu17 -D_GNU_SOURCE -DPINFS_VERSION='"0"' -Wall -Wextra -Wno-unused-parameter -Werror -I.)
 if [ -n "${BUILD_ROOT:-}" ]; then
