@@ -9,31 +9,12 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/lib/forward_clock.h"
 
 #define GUARD_S 120
 #define PIECE (64u * 1024)
-
-/* ---- the clock ---- */
-
-static int64_t forward_ms;
-
-int clock_gettime(clockid_t id, struct timespec *ret)
-{
-	int r = (int)syscall(SYS_clock_gettime, id, ret);
-
-	if (r == 0 && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE)) {
-		ret->tv_sec += forward_ms / 1000;
-		ret->tv_nsec += forward_ms % 1000 * 1000000;
-		if (ret->tv_nsec >= 1000000000) {
-			ret->tv_nsec -= 1000000000;
-			ret->tv_sec++;
-		}
-	}
-	return r;
-}
 
 void net_turns(struct net *n, unsigned turns)
 {
@@ -43,7 +24,7 @@ void net_turns(struct net *n, unsigned turns)
 
 void net_time(struct net *n, uint64_t ms)
 {
-	forward_ms += (int64_t)ms;
+	forward_clock_ms += (int64_t)ms;
 	net_turns(n, 3);
 }
 
