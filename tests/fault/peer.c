@@ -33,7 +33,7 @@ void peer_init(struct peer *p, bool batching)
 
 void peer_remove(struct peer *p)
 {
-	store_fix_remove(p->folder);
+	folder_delete(p->folder);
 }
 
 /* ---- life ---- */

@@ -23,8 +23,9 @@
 #include "store/status.h"
 #include "tests/fault/faults.h"
 #include "tests/fault/peer.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/store_fixture.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/vectors.h"
 
 #define PINS 40
 
@@ -246,7 +247,7 @@ static char *text_of(const struct config *c)
 
 static void failing_loads_of_the_configuration_say_so(void **state)
 {
-	char *text = recorded("crdt.json"), *identity = recorded("identity.json");
+	char *text = vectors_config("crdt.json"), *identity = vectors_config("identity.json");
 	struct config *c = NULL;
 	struct err e = { 0 };
 	bool faulty = true;

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <dirent.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "store/pinset.h"
 #include "store/status.h"
 #include "store/store.h"
+#include "tests/lib/folder.h"
 #include "types/pin_json.h"
 #include "types/pin_pb.h"
 #include "util/path.h"
@@ -45,26 +45,6 @@ static inline void store_fix_setup(struct store_fix *f)
 	store_fix_open(f);
 }
 
-static inline void store_fix_remove(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		char *path;
-
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		path = path_join(folder, d->d_name);
-		if (unlink(path) < 0)
-			store_fix_remove(path);
-		free(path);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(folder);
-}
-
 static inline void store_fix_teardown(struct store_fix *f)
 {
 	store_close(f->store);
@@ -72,8 +52,26 @@ static inline void store_fix_teardown(struct store_fix *f)
 	mbox_drain(&f->mbox);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(0, uv_loop_close(&f->loop));
-	store_fix_remove(f->folder);
+	folder_delete(f->folder);
 }
+
+/* For a test that needs nothing else: *state is the fixture. */
+static inline int store_fix_begin(void **state)
+{
+	static struct store_fix f;
+
+	store_fix_setup(&f);
+	*state = &f;
+	return 0;
+}
+
+static inline int store_fix_end(void **state)
+{
+	store_fix_teardown(*state);
+	return 0;
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, store_fix_begin, store_fix_end)
 
 static inline struct store_txn *store_fix_read(struct store_fix *f)
 {

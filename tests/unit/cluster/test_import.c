@@ -12,6 +12,7 @@
 #include "store/blocks.h"
 #include "store/export.h"
 #include "tests/lib/store_fixture.h"
+#include "tests/lib/vectors.h"
 
 #define QM "QmbWqxBEKC3P8tqsKc98xmWNzrzDtRLMiMPL8wBuTGsMnR"
 #define QM2 "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
@@ -321,18 +322,15 @@ static void dumps_in_every_accepted_form_become_the_pinset(void **state)
 /* The recorded dump has every kind of pin. */
 static void lengths_are_those_of_line_and_document(void **state)
 {
-	struct buf dump = BUF_INIT(0), text = BUF_INIT(0);
+	struct buf dump = vectors_file("dumps/small/export.json"), text = BUF_INIT(0);
 	struct fix *f = *state;
 	struct pinset_iter it;
 	struct store_txn *t;
 	struct err e = { 0 };
 	struct pin_row row;
-	char path[4096];
 	unsigned n = 0;
 	struct pin p;
 
-	snprintf(path, sizeof(path), "%s/dumps/small/export.json", getenv("PINFS_VECTORS"));
-	assert_int_equal(0, path_read(path, 1u << 20, &dump, &e));
 	if (import_pieces(f, (const char *)dump.data, dump.len, 1000, false, &e) < 0)
 		fail_msg("%s", e.msg);
 	t = store_fix_read(&f->store);

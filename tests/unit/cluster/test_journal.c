@@ -11,7 +11,7 @@
 #include <utime.h>
 
 #include "cluster/journal.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
 
 #define HALF 100
 

@@ -12,9 +12,9 @@
 
 #include "consensus/crdt/chain.h"
 #include "consensus/crdt/delta.h"
+#include "tests/lib/vectors.h"
 #include "types/dump.h"
 #include "types/pin_pb.h"
-#include "util/path.h"
 
 struct fix {
 	struct chain *chain;
@@ -67,14 +67,8 @@ static void feed(struct fix *f, const void *p, size_t n)
 
 static void feed_file(struct fix *f, const char *name)
 {
-	struct buf text = BUF_INIT(0);
-	struct err e = { 0 };
-	char path[4096];
+	struct buf text = vectors_file(name);
 
-	assert_non_null(getenv("PINFS_VECTORS"));
-	snprintf(path, sizeof(path), "%s/%s", getenv("PINFS_VECTORS"), name);
-	if (path_read(path, 1u << 24, &text, &e) < 0)
-		fail_msg("%s", e.msg);
 	feed(f, text.data, text.len);
 	buf_deinit(&text);
 }

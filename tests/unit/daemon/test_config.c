@@ -10,7 +10,8 @@
 
 #include "daemon/conf_tables.h"
 #include "daemon/config.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/vectors.h"
 
 #define ID "12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk"
 
@@ -28,7 +29,7 @@ static struct config *parse(const char *text)
 
 static struct config *parse_recorded(const char *name)
 {
-	char *text = recorded(name);
+	char *text = vectors_config(name);
 	struct config *c = parse(text);
 
 	free(text);
@@ -38,7 +39,7 @@ static struct config *parse_recorded(const char *name)
 /* A folder with these recorded files. */
 static void folder_fill(const char *folder, const char *service)
 {
-	char *text = recorded(service), *identity = recorded("identity.json");
+	char *text = vectors_config(service), *identity = vectors_config("identity.json");
 
 	folder_put(folder, CONFIG_FILE, text);
 	folder_put(folder, CONFIG_IDENTITY_FILE, identity);
@@ -65,7 +66,7 @@ static void recorded_files_are_rewritten_to_the_byte(void **state)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct buf out = BUF_INIT(1 << 20);
 		struct config *c = parse_recorded(names[i]);
-		char *text = recorded(names[i]);
+		char *text = vectors_config(names[i]);
 
 		assert_int_equal(config_json(c, &out), 0);
 		assert_int_equal(buf_terminate(&out), 0);
@@ -259,7 +260,8 @@ static void the_environment_is_applied_as_the_reference_does(void **state)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		char *text = recorded(names[i]), *base = recorded(names[i] + strlen("env-"));
+		char *text = vectors_config(names[i]),
+		     *base = vectors_config(names[i] + strlen("env-"));
 		json_t *root = json_loads(text, 0, NULL), *value;
 		struct config *c = NULL;
 		struct err e = { 0 };
@@ -299,7 +301,7 @@ static void a_folder_is_loaded_with_its_identity(void **state)
 
 static void an_identity_may_come_from_the_environment(void **state)
 {
-	char *text = recorded("identity.json"), *service = recorded("crdt.json");
+	char *text = vectors_config("identity.json"), *service = vectors_config("crdt.json");
 	json_t *identity = json_loads(text, 0, NULL);
 	struct config *c = NULL;
 
@@ -320,7 +322,7 @@ static void an_identity_may_come_from_the_environment(void **state)
 
 static void an_identity_may_lie_in_an_old_service_json(void **state)
 {
-	char *text = recorded("identity.json"), *service = recorded("crdt.json");
+	char *text = vectors_config("identity.json"), *service = vectors_config("crdt.json");
 	json_t *identity = json_loads(text, 0, NULL), *doc = json_loads(service, 0, NULL);
 	struct buf shown = BUF_INIT(1 << 20);
 	struct config *c = NULL;

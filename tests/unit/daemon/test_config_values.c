@@ -13,7 +13,8 @@
 #include <sodium.h>
 
 #include "daemon/config.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/vectors.h"
 
 static size_t warnings;
 
@@ -50,7 +51,7 @@ static void put(json_t *doc, const char *path, const char *value)
 static int load_changed(const char *base, const char *path, const char *value, struct config **ret,
 			struct err *e)
 {
-	char *text = recorded(base), *changed;
+	char *text = vectors_config(base), *changed;
 	json_t *doc = json_loads(text, 0, NULL);
 	int r;
 
@@ -313,7 +314,7 @@ static void bytes_that_are_not_json_are_refused_with_their_place(void **state)
 
 static void missing_files_say_how_to_make_them(void **state)
 {
-	char *service = recorded("crdt.json"), want[512];
+	char *service = vectors_config("crdt.json"), want[512];
 	struct config *c = NULL;
 	struct err e = { 0 };
 
@@ -340,7 +341,7 @@ static void wrong_identities_name_the_file(void **state)
 		  "identity.json: private_key: is missing" },
 		{ "{\"id\": \"x\", \"private_key\": \"x\"}", "identity.json: " },
 	};
-	char *service = recorded("crdt.json");
+	char *service = vectors_config("crdt.json");
 	size_t i;
 
 	folder_put(*state, CONFIG_FILE, service);

@@ -9,7 +9,8 @@
 #include <sodium.h>
 
 #include "daemon/init.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/vectors.h"
 
 #define ID "12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk"
 #define PEER "/ip4/127.0.0.1/tcp/9096/p2p/" ID
@@ -30,7 +31,7 @@ static char *init(const char *scratch, enum config_consensus consensus, struct i
 /* Without our sections, and with the name and the secret of the recorded file. */
 static void assert_as_recorded(const char *folder, const char *name)
 {
-	char *text = folder_get(folder, CONFIG_FILE), *want_text = recorded(name);
+	char *text = folder_get(folder, CONFIG_FILE), *want_text = vectors_config(name);
 	json_t *doc = json_loads(text, 0, NULL), *want = json_loads(want_text, 0, NULL);
 	json_t *cluster = json_object_get(doc, "cluster"), *store;
 
@@ -158,7 +159,7 @@ static void an_existing_configuration_is_never_overwritten(void **state)
 
 static void an_identity_and_a_peerstore_that_are_there_are_kept(void **state)
 {
-	char *identity = recorded("identity.json"), *text;
+	char *identity = vectors_config("identity.json"), *text;
 	struct init_options o = { .folder = *state };
 	struct init_result ret = { 0 };
 

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "daemon/init.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
 #include "util/clock.h"
 
 #define ID "12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "daemon/lockfile.h"
-#include "tests/unit/daemon/folder.h"
+#include "tests/lib/folder.h"
 
 /* Another process that holds the lock until it is told to end. */
 struct holder {

@@ -14,21 +14,6 @@
 
 #define MANY 3000
 
-static int setup(void **state)
-{
-	static struct store_fix f;
-
-	store_fix_setup(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_fix_teardown(*state);
-	return 0;
-}
-
 static struct bulk *begin(struct store_fix *f)
 {
 	struct bulk *b;
@@ -480,8 +465,6 @@ static void a_cleanup_forgets_an_import_that_was_under_way(void **state)
 	store_read_end(t);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 /* Entries of the largest record in LMDB's list of free pages: all of them are read and written at
  * once. */
 static size_t largest_free_record(struct store *s)
@@ -532,18 +515,18 @@ static void a_replaced_set_is_dropped_in_small_steps(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(load_makes_every_index_of_an_empty_store),
-		TEST(loaded_sets_can_be_changed),
-		TEST(last_of_equal_cids_wins_and_every_block_is_an_element),
-		TEST(differences_are_counted_and_removed_pins_queued_to_be_unpinned),
-		TEST(only_pins_whose_work_stays_keep_the_state_pinned),
-		TEST(expiring_pins_are_due_in_order),
-		TEST(refused_and_aborted_loads_leave_what_there_was),
-		TEST(readers_keep_the_set_they_began_with),
-		TEST(sets_of_many_runs_are_loaded_in_order),
-		TEST(a_replaced_set_is_dropped_in_small_steps),
-		TEST(a_cleanup_forgets_an_import_that_was_under_way),
-		TEST(diff_names_what_differs_and_changes_nothing),
+		STORE_TEST(load_makes_every_index_of_an_empty_store),
+		STORE_TEST(loaded_sets_can_be_changed),
+		STORE_TEST(last_of_equal_cids_wins_and_every_block_is_an_element),
+		STORE_TEST(differences_are_counted_and_removed_pins_queued_to_be_unpinned),
+		STORE_TEST(only_pins_whose_work_stays_keep_the_state_pinned),
+		STORE_TEST(expiring_pins_are_due_in_order),
+		STORE_TEST(refused_and_aborted_loads_leave_what_there_was),
+		STORE_TEST(readers_keep_the_set_they_began_with),
+		STORE_TEST(sets_of_many_runs_are_loaded_in_order),
+		STORE_TEST(a_replaced_set_is_dropped_in_small_steps),
+		STORE_TEST(a_cleanup_forgets_an_import_that_was_under_way),
+		STORE_TEST(diff_names_what_differs_and_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,33 +10,10 @@
 #include "store/export.h"
 #include "store/rows.h"
 #include "tests/lib/store_fixture.h"
+#include "tests/lib/vectors.h"
 #include "util/clock.h"
 
 #define LINES_MAX 4000
-
-static int setup(void **state)
-{
-	static struct store_fix f;
-
-	store_fix_setup(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_fix_teardown(*state);
-	return 0;
-}
-
-static void load(const char *name, struct buf *text)
-{
-	char path[4096];
-
-	assert_non_null(getenv("PINFS_VECTORS"));
-	snprintf(path, sizeof(path), "%s/dumps/%s/export.json", getenv("PINFS_VECTORS"), name);
-	assert_int_equal(0, path_read(path, 1 << 24, text, NULL));
-}
 
 static void set_line(struct store_txn *t, const char *line, size_t n, struct pin *p)
 {
@@ -111,9 +88,8 @@ static void check_whole(struct store_fix *f, const struct buf *want, size_t step
 static void the_dump_is_that_of_the_reference(void **state)
 {
 	static const size_t steps[] = { 1 << 20, 4096, 777, 1 };
-	struct buf want = BUF_INIT(0);
+	struct buf want = vectors_file("dumps/small/export.json");
 
-	load("small", &want);
 	fill(*state, &want);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		check_whole(*state, &want, steps[i]);
@@ -252,7 +228,7 @@ static void damage(struct store_fix *f, const struct cid *cid)
 static void a_damaged_row_ends_the_dump_before_it_each_time(void **state)
 {
 	struct store_fix *f = *state;
-	struct buf want = BUF_INIT(0);
+	struct buf want = vectors_file("dumps/small/export.json");
 	static uint8_t got[1 << 16];
 	static struct lines l;
 	struct store_txn *t;
@@ -260,7 +236,6 @@ static void a_damaged_row_ends_the_dump_before_it_each_time(void **state)
 	size_t before;
 	struct pin p;
 
-	load("small", &want);
 	fill(f, &want);
 	cut(&want, &l);
 	pin_init(&p);
@@ -318,11 +293,10 @@ static void a_key_whose_row_is_gone_is_left_out(void **state)
 static void fill_much(struct store_fix *f, struct buf *whole)
 {
 	static char name[3000];
-	struct buf want = BUF_INIT(0);
+	struct buf want = vectors_file("dumps/medium/export.json");
 	struct store_txn *t;
 	struct pin p;
 
-	load("medium", &want);
 	fill(f, &want);
 	buf_deinit(&want);
 	memset(name, 'n', sizeof(name) - 1);
@@ -368,13 +342,12 @@ static void any_offset_reads_the_same_bytes(void **state)
 static void an_open_export_does_not_see_later_changes(void **state)
 {
 	struct store_fix *f = *state;
-	struct buf want = BUF_INIT(0);
+	struct buf want = vectors_file("dumps/small/export.json");
 	struct store_txn *t, *w;
 	struct export *x;
 	static uint8_t got[1 << 16];
 	struct pin p;
 
-	load("small", &want);
 	fill(f, &want);
 	t = store_fix_read(f);
 	assert_int_equal(0, export_new(t, &x));
@@ -408,19 +381,14 @@ static void an_empty_pinset_is_an_empty_dump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_dump_is_that_of_the_reference, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_order_of_arrival_does_not_matter, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(lines_of_many_peers_are_those_of_single_pins, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_damaged_row_ends_the_dump_before_it_each_time,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(a_key_whose_row_is_gone_is_left_out, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(any_offset_reads_the_same_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_open_export_does_not_see_later_changes, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(an_empty_pinset_is_an_empty_dump, setup, teardown),
+		STORE_TEST(the_dump_is_that_of_the_reference),
+		STORE_TEST(the_order_of_arrival_does_not_matter),
+		STORE_TEST(lines_of_many_peers_are_those_of_single_pins),
+		STORE_TEST(a_damaged_row_ends_the_dump_before_it_each_time),
+		STORE_TEST(a_key_whose_row_is_gone_is_left_out),
+		STORE_TEST(any_offset_reads_the_same_bytes),
+		STORE_TEST(an_open_export_does_not_see_later_changes),
+		STORE_TEST(an_empty_pinset_is_an_empty_dump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

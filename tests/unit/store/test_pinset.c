@@ -12,21 +12,6 @@
 #define N 60 /* CIDs that the model knows */
 #define ROUNDS 3000
 
-static int setup(void **state)
-{
-	static struct store_fix f;
-
-	store_fix_setup(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_fix_teardown(*state);
-	return 0;
-}
-
 /* What the store should hold. */
 struct model {
 	bool there[N];
@@ -309,17 +294,12 @@ static void a_pin_whose_text_is_much_longer_than_its_value_is_listed(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(counters_and_indexes_are_exact_after_random_changes,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(rows_come_in_the_order_of_serials_and_of_keys,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unreadable_value_is_no_pin, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_same_value_changes_nothing_but_its_priority,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    a_pin_whose_text_is_much_longer_than_its_value_is_listed, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unset_pin_is_queued_to_be_unpinned, setup,
-						teardown),
+		STORE_TEST(counters_and_indexes_are_exact_after_random_changes),
+		STORE_TEST(rows_come_in_the_order_of_serials_and_of_keys),
+		STORE_TEST(an_unreadable_value_is_no_pin),
+		STORE_TEST(the_same_value_changes_nothing_but_its_priority),
+		STORE_TEST(a_pin_whose_text_is_much_longer_than_its_value_is_listed),
+		STORE_TEST(an_unset_pin_is_queued_to_be_unpinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,21 +9,6 @@
 
 #include "tests/lib/store_fixture.h"
 
-static int setup(void **state)
-{
-	static struct store_fix f;
-
-	store_fix_setup(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_fix_teardown(*state);
-	return 0;
-}
-
 static void put(struct store_txn *t, uint64_t serial, enum status s, uint8_t rank)
 {
 	struct status_row row = { .status = s, .rank = rank };
@@ -169,14 +154,11 @@ static void unpins_keep_their_order_and_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    a_list_has_rank_0_first_and_then_the_order_of_serials, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_changed_state_leaves_its_old_list_and_due_time,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(each_kind_of_due_time_has_a_list_in_order_of_time,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(long_errors_are_cut, setup, teardown),
-		cmocka_unit_test_setup_teardown(unpins_keep_their_order_and_state, setup, teardown),
+		STORE_TEST(a_list_has_rank_0_first_and_then_the_order_of_serials),
+		STORE_TEST(a_changed_state_leaves_its_old_list_and_due_time),
+		STORE_TEST(each_kind_of_due_time_has_a_list_in_order_of_time),
+		STORE_TEST(long_errors_are_cut),
+		STORE_TEST(unpins_keep_their_order_and_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

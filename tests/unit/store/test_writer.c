@@ -22,21 +22,6 @@ struct job {
 	int status;
 };
 
-static int setup(void **state)
-{
-	static struct store_fix f;
-
-	store_fix_setup(&f);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_fix_teardown(*state);
-	return 0;
-}
-
 static int work(struct store_txn *t, struct store_batch *b)
 {
 	struct job *j = container_of(b, struct job, batch);
@@ -181,13 +166,10 @@ static void a_reader_keeps_its_state_while_others_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    batches_run_in_order_and_a_failing_one_is_undone_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_job_opens_its_own_transactions, setup, teardown),
-		cmocka_unit_test_setup_teardown(committed_pins_are_there_after_a_new_start, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_reader_keeps_its_state_while_others_write, setup,
-						teardown),
+		STORE_TEST(batches_run_in_order_and_a_failing_one_is_undone_alone),
+		STORE_TEST(a_job_opens_its_own_transactions),
+		STORE_TEST(committed_pins_are_there_after_a_new_start),
+		STORE_TEST(a_reader_keeps_its_state_while_others_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

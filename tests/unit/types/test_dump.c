@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/vectors.h"
 #include "types/dump.h"
 #include "util/base_enc.h"
 
@@ -35,26 +36,6 @@ static int take_line(void *arg, const struct pin *p, struct err *e)
 	return buf_byte(&s->lines, '\n');
 }
 
-static size_t read_file(const char *name, char **ret)
-{
-	char path[4096];
-	FILE *f;
-	long n;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("PINFS_VECTORS"), name);
-	f = fopen(path, "rb");
-	assert_non_null(f);
-	fseek(f, 0, SEEK_END);
-	n = ftell(f);
-	rewind(f);
-	*ret = malloc((size_t)n + 1);
-	assert_non_null(*ret);
-	assert_int_equal(n, fread(*ret, 1, (size_t)n, f));
-	(*ret)[n] = 0;
-	fclose(f);
-	return (size_t)n;
-}
-
 /* Feeds copies of exact size, so that a read behind a piece is seen. */
 static int feed(struct dump_reader *r, const char *s, size_t n, struct sink *sink, struct err *e)
 {
@@ -70,8 +51,9 @@ static int feed(struct dump_reader *r, const char *s, size_t n, struct sink *sin
 
 static void every_split_of_a_dump_gives_the_same_pins(void **state)
 {
-	char *text;
-	size_t n = read_file("dumps/small/export.json", &text);
+	struct buf file = vectors_file("dumps/small/export.json");
+	const char *text = (char *)file.data;
+	size_t n = file.len;
 
 	for (size_t at = 0; at <= n; at++) {
 		struct sink sink = { 0 };
@@ -88,13 +70,14 @@ static void every_split_of_a_dump_gives_the_same_pins(void **state)
 		dump_reader_deinit(&r);
 		buf_deinit(&sink.lines);
 	}
-	free(text);
+	buf_deinit(&file);
 }
 
 static void pieces_of_every_size_give_the_same_pins(void **state)
 {
-	char *text;
-	size_t n = read_file("dumps/small/export.json", &text);
+	struct buf file = vectors_file("dumps/small/export.json");
+	const char *text = (char *)file.data;
+	size_t n = file.len;
 
 	for (size_t piece = 1; piece < 1000; piece = piece * 3 / 2 + 1) {
 		struct sink sink = { 0 };
@@ -110,7 +93,7 @@ static void pieces_of_every_size_give_the_same_pins(void **state)
 		dump_reader_deinit(&r);
 		buf_deinit(&sink.lines);
 	}
-	free(text);
+	buf_deinit(&file);
 }
 
 struct keyed {
@@ -148,12 +131,11 @@ static void an_import_exports_as_the_reference_exports_it(void **state)
 	struct sorter s = { .all = calloc(2001, sizeof(*s.all)) };
 	struct buf got = BUF_INIT(0);
 	struct dump_reader r;
-	char *in, *want;
-	size_t n_in = read_file("dumps/medium/import.json", &in);
-	size_t n_want = read_file("dumps/medium/export.json", &want);
+	struct buf in = vectors_file("dumps/medium/import.json");
+	struct buf want = vectors_file("dumps/medium/export.json");
 
 	dump_reader_init(&r);
-	assert_int_equal(0, dump_reader_feed(&r, in, n_in, keep_pin, &s, NULL));
+	assert_int_equal(0, dump_reader_feed(&r, in.data, in.len, keep_pin, &s, NULL));
 	assert_int_equal(0, dump_reader_finish(&r, NULL));
 	assert_int_equal(2000, s.n);
 	assert_int_equal(0, r.unknown_keys);
@@ -164,13 +146,13 @@ static void an_import_exports_as_the_reference_exports_it(void **state)
 		buf_deinit(&s.all[i].key);
 		buf_deinit(&s.all[i].line);
 	}
-	assert_int_equal(n_want, got.len);
-	assert_memory_equal(want, got.data, n_want);
+	assert_int_equal(want.len, got.len);
+	assert_memory_equal(want.data, got.data, want.len);
 	dump_reader_deinit(&r);
 	buf_deinit(&got);
 	free(s.all);
-	free(in);
-	free(want);
+	buf_deinit(&in);
+	buf_deinit(&want);
 }
 
 struct default_case {
@@ -328,8 +310,9 @@ static void the_callback_can_end_the_feed(void **state)
 	struct sink sink = { .refuse_at = 3 };
 	struct dump_reader r;
 	struct err e = { 0 };
-	char *text;
-	size_t n = read_file("dumps/small/export.json", &text);
+	struct buf file = vectors_file("dumps/small/export.json");
+	const char *text = (char *)file.data;
+	size_t n = file.len;
 
 	dump_reader_init(&r);
 	assert_int_equal(-ECANCELED, feed(&r, text, n, &sink, &e));
@@ -339,7 +322,7 @@ static void the_callback_can_end_the_feed(void **state)
 	assert_int_equal(2, sink.calls);
 	dump_reader_deinit(&r);
 	buf_deinit(&sink.lines);
-	free(text);
+	buf_deinit(&file);
 }
 
 static void an_object_over_the_limit_is_refused(void **state)

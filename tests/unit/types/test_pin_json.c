@@ -98,26 +98,6 @@ static bool check_agreement(const char *text, size_t n, struct pin *fast, struct
 	return canonical;
 }
 
-static size_t read_file(const char *name, char **ret)
-{
-	char path[4096];
-	FILE *f;
-	long n;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("PINFS_VECTORS"), name);
-	f = fopen(path, "rb");
-	assert_non_null(f);
-	fseek(f, 0, SEEK_END);
-	n = ftell(f);
-	rewind(f);
-	*ret = malloc((size_t)n + 1);
-	assert_non_null(*ret);
-	assert_int_equal(n, fread(*ret, 1, (size_t)n, f));
-	(*ret)[n] = 0;
-	fclose(f);
-	return (size_t)n;
-}
-
 static void exported_lines_are_canonical(void **state)
 {
 	static const char *const files[] = { "dumps/small/export.json",
@@ -127,12 +107,12 @@ static void exported_lines_are_canonical(void **state)
 	pin_init(&fast);
 	pin_init(&general);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		char *text, *save = NULL;
+		struct buf file = vectors_file(files[i]);
+		char *save = NULL, *l = strtok_r((char *)file.data, "\n", &save);
 
-		assert_true(read_file(files[i], &text) > 0);
-		for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		for (; l; l = strtok_r(NULL, "\n", &save))
 			assert_true(check_agreement(l, strlen(l), &fast, &general));
-		free(text);
+		buf_deinit(&file);
 	}
 	pin_deinit(&fast);
 	pin_deinit(&general);

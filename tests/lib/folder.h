@@ -44,10 +44,15 @@ static inline void folder_empty(const char *folder)
 		closedir(dir);
 }
 
+static inline void folder_delete(const char *folder)
+{
+	folder_empty(folder);
+	rmdir(folder);
+}
+
 static inline int folder_remove(void **state)
 {
-	folder_empty(*state);
-	rmdir(*state);
+	folder_delete(*state);
 	free(*state);
 	return 0;
 }
@@ -90,14 +95,4 @@ static inline mode_t folder_mode(const char *folder, const char *name)
 	assert_int_equal(stat(path, &st), 0);
 	free(path);
 	return st.st_mode & 07777;
-}
-
-/* A recorded file of tests/vectors/config; the caller frees. */
-static inline char *recorded(const char *name)
-{
-	char folder[4096];
-
-	assert_non_null(getenv("PINFS_VECTORS"));
-	snprintf(folder, sizeof(folder), "%s/config", getenv("PINFS_VECTORS"));
-	return folder_get(folder, name);
 }
