@@ -127,6 +127,18 @@ void fix_pass(struct fix *f, int64_t seconds)
 	tracker_tick(f->t);
 }
 
+void fix_run(struct fix *f)
+{
+	fix_start(f);
+	fix_settle(f, 0);
+}
+
+void fix_after(struct fix *f, int64_t seconds)
+{
+	fix_pass(f, seconds);
+	fix_settle(f, 0);
+}
+
 struct pin *fix_pin(struct fix *f, unsigned i)
 {
 	store_fix_pin(&f->pin, i, "");
@@ -153,6 +165,20 @@ uint64_t fix_put(struct fix *f)
 	uint64_t serial = store(f, 0);
 
 	tracker_pin_put(f->t, &f->pin.cid, serial);
+	return serial;
+}
+
+uint64_t fix_add(struct fix *f, unsigned i)
+{
+	fix_pin(f, i);
+	return fix_put(f);
+}
+
+uint64_t fix_pinned(struct fix *f, unsigned i)
+{
+	uint64_t serial = fix_add(f, i);
+
+	fix_settle(f, 0);
 	return serial;
 }
 

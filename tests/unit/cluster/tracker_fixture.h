@@ -32,15 +32,19 @@ int fix_setup(void **state);
 int fix_teardown(void **state);
 /* Starts the tracker; the store and Kubo may have been filled before. */
 void fix_start(struct fix *f);
+void fix_run(struct fix *f); /* starts and settles */
 void fix_close(struct fix *f);
 /* Runs the loop until nothing is under way that ends by itself. @held: calls that are held. */
 void fix_settle(struct fix *f, unsigned held);
-void fix_pass(struct fix *f, int64_t seconds); /* time passes, the tick comes */
+void fix_pass(struct fix *f, int64_t seconds);  /* time passes, the tick comes */
+void fix_after(struct fix *f, int64_t seconds); /* passes and settles */
 
 /* f->pin is a pin of everybody with CID @i; change it, then put it. */
 struct pin *fix_pin(struct fix *f, unsigned i);
 uint64_t fix_store(struct fix *f); /* f->pin into the store, no word to the tracker; rank 1 */
 uint64_t fix_put(struct fix *f);
+uint64_t fix_add(struct fix *f, unsigned i);    /* puts a pin of everybody */
+uint64_t fix_pinned(struct fix *f, unsigned i); /* adds and settles */
 void fix_del(struct fix *f, unsigned i);
 void fix_set_kubo(struct fix *f, unsigned i, enum kubo_pin_kind kind);
 enum kubo_pin_kind fix_kind(struct fix *f, unsigned i);
