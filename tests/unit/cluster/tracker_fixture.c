@@ -121,6 +121,14 @@ void fix_settle(struct fix *f, unsigned held)
 		uv_run(&f->s.loop, UV_RUN_ONCE);
 }
 
+void fix_until_call(struct fix *f, enum kubo_fake_what what)
+{
+	unsigned before = kubo_fake_calls(f->kubo, what);
+
+	while (kubo_fake_calls(f->kubo, what) == before)
+		uv_run(&f->s.loop, UV_RUN_ONCE);
+}
+
 void fix_pass(struct fix *f, int64_t seconds)
 {
 	fix_now_ns += seconds * NS_PER_S;
@@ -144,6 +152,13 @@ struct pin *fix_pin(struct fix *f, unsigned i)
 	store_fix_pin(&f->pin, i, "");
 	f->pin.timestamp = fix_now_ns / NS_PER_S;
 	return &f->pin;
+}
+
+void fix_leave_to_other(struct fix *f)
+{
+	f->pin.replication_min = f->pin.replication_max = 1;
+	f->pin.allocations = &f->other;
+	f->pin.n_allocations = 1;
 }
 
 static uint64_t store(struct fix *f, uint8_t rank)

@@ -36,12 +36,14 @@ void fix_run(struct fix *f); /* starts and settles */
 void fix_close(struct fix *f);
 /* Runs the loop until nothing is under way that ends by itself. @held: calls that are held. */
 void fix_settle(struct fix *f, unsigned held);
-void fix_pass(struct fix *f, int64_t seconds);  /* time passes, the tick comes */
-void fix_after(struct fix *f, int64_t seconds); /* passes and settles */
+void fix_until_call(struct fix *f, enum kubo_fake_what what); /* until one more has begun */
+void fix_pass(struct fix *f, int64_t seconds);                /* time passes, the tick comes */
+void fix_after(struct fix *f, int64_t seconds);               /* passes and settles */
 
 /* f->pin is a pin of everybody with CID @i; change it, then put it. */
 struct pin *fix_pin(struct fix *f, unsigned i);
-uint64_t fix_store(struct fix *f); /* f->pin into the store, no word to the tracker; rank 1 */
+void fix_leave_to_other(struct fix *f); /* f->pin becomes one of the other peer alone */
+uint64_t fix_store(struct fix *f);      /* f->pin into the store, no word to the tracker; rank 1 */
 uint64_t fix_put(struct fix *f);
 uint64_t fix_add(struct fix *f, unsigned i);    /* puts a pin of everybody */
 uint64_t fix_pinned(struct fix *f, unsigned i); /* adds and settles */
