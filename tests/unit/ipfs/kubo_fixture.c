@@ -91,6 +91,20 @@ void fix_open_at(struct fix *f, const char *host)
 	assert_int_equal(kubo_new(&f->loop, &f->cfg, &f->kubo, &e), 0);
 }
 
+void fix_serve(struct fix *f, const char *path, const struct http_fake_step *steps)
+{
+	http_fake_route(f->fake, path, steps);
+	fix_open(f);
+}
+
+void fix_serve_text(struct fix *f, const char *path, const char *text)
+{
+	f->text_steps[0] = (struct http_fake_step)HEAD(200);
+	f->text_steps[1] = (struct http_fake_step){ FAKE_CHUNK, text };
+	f->text_steps[2] = (struct http_fake_step){ FAKE_END };
+	fix_serve(f, path, f->text_steps);
+}
+
 void fix_wait(struct fix *f, const int *flag)
 {
 	while (!*flag)

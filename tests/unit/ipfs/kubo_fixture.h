@@ -12,6 +12,14 @@
 #define CID_B "bafkreibg2c5mt4ghunns6mzcud2k2rixezpvnmwa6szo27fvzpjqywdi4i"
 #define LONG_MS 5000 /* a deadline that no test should meet */
 
+/* Parts of answers. */
+#define HEAD(code)                                                                                 \
+	{                                                                                          \
+		FAKE_HEAD, .n = (code)                                                             \
+	}
+#define PINS_A "{\"Pins\":[\"" CID_A "\"]}\n"
+#define LINE(cid) "{\"Cid\":\"" cid "\",\"Type\":\"recursive\"}\n"
+
 struct fix {
 	uv_loop_t loop;
 	uv_timer_t guard; /* fails a test that hangs */
@@ -21,6 +29,7 @@ struct fix {
 	struct kubo *kubo;
 	bool kubo_closed;
 	struct cid a, b;
+	struct http_fake_step text_steps[3]; /* of fix_serve_text */
 };
 
 /* What the callbacks of one call brought. */
@@ -48,8 +57,11 @@ int fix_teardown(void **state);
 /* After changes of the configuration, before the first call. */
 void fix_open(struct fix *f);
 void fix_open_at(struct fix *f, const char *host); /* "/dns4/localhost" */
-void fix_wait(struct fix *f, const int *flag);     /* until it is not 0 */
-void fix_on_closed(void *arg);                     /* for kubo_close; @arg: the struct fix */
+/* Opens, with a route to @steps or to an answer of one chunk. */
+void fix_serve(struct fix *f, const char *path, const struct http_fake_step *steps);
+void fix_serve_text(struct fix *f, const char *path, const char *text);
+void fix_wait(struct fix *f, const int *flag); /* until it is not 0 */
+void fix_on_closed(void *arg);                 /* for kubo_close; @arg: the struct fix */
 
 /* Callbacks, arg: struct got. */
 void got_done(void *arg, int status, const struct err *e);

@@ -14,12 +14,7 @@
 #include "tests/unit/ipfs/kubo_fixture.h"
 #include "util/container.h"
 
-#define PINS_A "{\"Pins\":[\"" CID_A "\"]}\n"
-#define LINE(cid) "{\"Cid\":\"" cid "\",\"Type\":\"recursive\"}\n"
-
-static const struct http_fake_step rm_steps[] = { { FAKE_HEAD, .n = 200 },
-						  { FAKE_CHUNK, PINS_A },
-						  { FAKE_END } };
+static const struct http_fake_step rm_steps[] = { HEAD(200), { FAKE_CHUNK, PINS_A }, { FAKE_END } };
 
 static void wants_ok(struct got *g)
 {
@@ -42,7 +37,7 @@ static void wants_request(struct fix *f, const char *path)
 static void id_reads_the_answer(void **state)
 {
 	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
+		HEAD(200),
 		{ FAKE_BYTES, "{\"ID\":\"12D3KooW\",\"PublicKey\":\"CAES\",\"Addresses\":["
 			      "\"/ip4/127.0.0.1/tcp/4001/p2p/12D3KooW\",\"/ip4/1.2.3.4/tcp/1\"],"
 			      "\"AgentVersion\":\"kubo/0.42.0\",\"Protocols\":null}\n" },
@@ -51,8 +46,7 @@ static void id_reads_the_answer(void **state)
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/id", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/id", steps);
 	assert_int_equal(kubo_id(f->kubo, got_id, &g, NULL), 0);
 	wants_ok(&g);
 	wants_request(f, "id");
@@ -64,17 +58,12 @@ static void id_reads_the_answer(void **state)
 
 static void id_of_an_offline_node_has_no_addresses(void **state)
 {
-	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
-		{ FAKE_CHUNK, "{\"ID\":\"12D3KooW\",\"Addresses\":null,"
-			      "\"AgentVersion\":\"kubo/0.42.0\",\"Protocols\":null}\n" },
-		{ FAKE_END },
-	};
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/id", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/id",
+		       "{\"ID\":\"12D3KooW\",\"Addresses\":null,"
+		       "\"AgentVersion\":\"kubo/0.42.0\",\"Protocols\":null}\n");
 	assert_int_equal(kubo_id(f->kubo, got_id, &g, NULL), 0);
 	wants_ok(&g);
 	assert_int_equal(g.id.n_addresses, 0);
@@ -82,17 +71,12 @@ static void id_of_an_offline_node_has_no_addresses(void **state)
 
 static void repo_stat_reads_sizes(void **state)
 {
-	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
-		{ FAKE_CHUNK, "{\"RepoSize\":26578,\"StorageMax\":10000000000,\"NumObjects\":7,"
-			      "\"RepoPath\":\"\",\"Version\":\"\"}\n" },
-		{ FAKE_END },
-	};
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/repo/stat", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/repo/stat",
+		       "{\"RepoSize\":26578,\"StorageMax\":10000000000,\"NumObjects\":7,"
+		       "\"RepoPath\":\"\",\"Version\":\"\"}\n");
 	assert_int_equal(kubo_repo_stat(f->kubo, got_repo, &g, NULL), 0);
 	wants_ok(&g);
 	wants_request(f, "repo/stat?size-only=true");
@@ -103,7 +87,7 @@ static void repo_stat_reads_sizes(void **state)
 static void pin_add_reports_each_increase(void **state)
 {
 	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
+		HEAD(200),
 		{ FAKE_CHUNK, "{}\n{}\n{\"Progress\":0}\n{\"Progress\":5,\"Bytes\":1}\n" },
 		{ FAKE_BYTES, "{\"Progress\":5,\"Bytes\":1}\n{\"Progress\":20,\"Bytes\":3}\n" },
 		{ FAKE_CHUNK, PINS_A },
@@ -112,8 +96,7 @@ static void pin_add_reports_each_increase(void **state)
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/add", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/add", steps);
 	assert_int_equal(
 	    kubo_pin_add(f->kubo, &f->a, -1, "a b&c=\xc3\xa9", got_progress, got_done, &g, NULL),
 	    0);
@@ -126,14 +109,10 @@ static void pin_add_reports_each_increase(void **state)
 
 static void pin_add_direct_needs_no_progress(void **state)
 {
-	static const struct http_fake_step steps[] = { { FAKE_HEAD, .n = 200 },
-						       { FAKE_CHUNK, PINS_A },
-						       { FAKE_END } };
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/add", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/pin/add", PINS_A);
 	assert_int_equal(kubo_pin_add(f->kubo, &f->b, 0, NULL, NULL, got_done, &g, NULL), 0);
 	wants_ok(&g);
 	wants_request(f, "pin/add?arg=" CID_B "&recursive=false&progress=true");
@@ -142,14 +121,10 @@ static void pin_add_direct_needs_no_progress(void **state)
 
 static void pin_update_and_rm_ask_for_what_they_should(void **state)
 {
-	static const struct http_fake_step steps[] = { { FAKE_HEAD, .n = 200 },
-						       { FAKE_CHUNK, PINS_A },
-						       { FAKE_END } };
 	struct fix *f = *state;
 	struct got update = { .f = f }, rm = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/pin/", PINS_A);
 	assert_int_equal(kubo_pin_update(f->kubo, &f->a, &f->b, got_done, &update, NULL), 0);
 	wants_ok(&update);
 	wants_request(f, "pin/update?arg=" CID_A "&arg=" CID_B "&unpin=false");
@@ -189,8 +164,7 @@ static void pin_ls_of_one_tells_the_kind(void **state)
 	struct http_fake_step steps[3] = { { FAKE_HEAD }, { FAKE_CHUNK }, { FAKE_END } };
 	size_t i;
 
-	http_fake_route(f->fake, "/api/v0/pin/ls", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/ls", steps);
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct got g = { .f = f, .kind = (enum kubo_pin_kind)99 };
 
@@ -206,12 +180,11 @@ static void pin_ls_of_one_tells_the_kind(void **state)
 
 static void pin_ls_of_nothing_is_an_empty_answer(void **state)
 {
-	static const struct http_fake_step steps[] = { { FAKE_HEAD, .n = 200 }, { FAKE_END } };
+	static const struct http_fake_step steps[] = { HEAD(200), { FAKE_END } };
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/ls", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/ls", steps);
 	assert_int_equal(kubo_pin_ls(f->kubo, KUBO_DIRECT, got_pin, got_done, &g, NULL), 0);
 	wants_ok(&g);
 	wants_request(f, "pin/ls?stream=true&type=direct");
@@ -239,14 +212,13 @@ static void counted_free(void *p)
 
 static void pin_ls_streams_10000_pins_in_bounded_memory(void **state)
 {
-	static const struct http_fake_step steps[] = { { FAKE_HEAD, .n = 200 },
+	static const struct http_fake_step steps[] = { HEAD(200),
 						       { FAKE_FILL, LINE(CID_A) LINE(CID_B), 5000 },
 						       { FAKE_END } };
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/ls", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/ls", steps);
 	json_live = json_peak = 0;
 	json_set_alloc_funcs(counted_malloc, counted_free);
 	assert_int_equal(kubo_pin_ls(f->kubo, KUBO_RECURSIVE, got_pin, got_done, &g, NULL), 0);
@@ -260,7 +232,7 @@ static void pin_ls_streams_10000_pins_in_bounded_memory(void **state)
 static void gc_tells_keys_and_errors(void **state)
 {
 	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
+		HEAD(200),
 		{ FAKE_CHUNK, "{\"Key\":{\"/\":\"" CID_B "\"}}\n" },
 		{ FAKE_CHUNK, "{\"Error\":\"could not read\"}\n" },
 		{ FAKE_END },
@@ -268,8 +240,7 @@ static void gc_tells_keys_and_errors(void **state)
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/repo/gc", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/repo/gc", steps);
 	assert_int_equal(kubo_repo_gc(f->kubo, got_gc, got_done, &g, NULL), 0);
 	wants_ok(&g);
 	wants_request(f, "repo/gc?stream-errors=true");
@@ -279,18 +250,12 @@ static void gc_tells_keys_and_errors(void **state)
 
 static void swarm_connect_escapes_the_address(void **state)
 {
-	static const struct http_fake_step steps[] = {
-		{ FAKE_HEAD, .n = 200 },
-		{ FAKE_CHUNK, "{\"Strings\":[\"connect 12D3 success\"]}\n" },
-		{ FAKE_END },
-	};
 	struct fix *f = *state;
 	struct got g = { .f = f };
 	struct multiaddr a;
 	const char *text = "/ip4/127.0.0.1/tcp/4001";
 
-	http_fake_route(f->fake, "/api/v0/swarm/connect", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/swarm/connect", "{\"Strings\":[\"connect 12D3 success\"]}\n");
 	assert_int_equal(multiaddr_parse(text, strlen(text), &a, NULL), 0);
 	assert_int_equal(kubo_swarm_connect(f->kubo, &a, got_done, &g, NULL), 0);
 	wants_ok(&g);
@@ -328,14 +293,10 @@ static void a_node_may_have_a_name(void **state)
 
 static void proxies_of_the_environment_are_not_used(void **state)
 {
-	static const struct http_fake_step steps[] = { { FAKE_HEAD, .n = 200 },
-						       { FAKE_CHUNK, PINS_A },
-						       { FAKE_END } };
 	struct fix *f = *state;
 	struct got g = { .f = f };
 
-	http_fake_route(f->fake, "/api/v0/pin/rm", steps);
-	fix_open(f);
+	fix_serve_text(f, "/api/v0/pin/rm", PINS_A);
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
 	setenv("all_proxy", "http://127.0.0.1:1", 1);
 	assert_int_equal(kubo_pin_rm(f->kubo, &f->a, got_done, &g, NULL), 0);
@@ -353,8 +314,7 @@ static void a_connection_that_kubo_closed_is_made_anew(void **state)
 	struct fix *f = *state;
 	int i;
 
-	http_fake_route(f->fake, "/api/v0/pin/rm", steps);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/rm", steps);
 	for (i = 1; i <= 3; i++) {
 		struct got g = { .f = f };
 
@@ -377,7 +337,7 @@ static void start_rm(struct got *g)
 	assert_int_equal(next->done, 0);
 }
 
-static const struct http_fake_step pins_steps[] = { { FAKE_HEAD, .n = 200 },
+static const struct http_fake_step pins_steps[] = { HEAD(200),
 						    { FAKE_CHUNK, LINE(CID_A) LINE(CID_B) },
 						    { FAKE_END } };
 

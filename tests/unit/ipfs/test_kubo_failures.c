@@ -12,8 +12,6 @@
 #include "tests/unit/ipfs/kubo_fixture.h"
 #include "util/container.h"
 
-#define PINS_A "{\"Pins\":[\"" CID_A "\"]}\n"
-#define LINE(cid) "{\"Cid\":\"" cid "\",\"Type\":\"recursive\"}\n"
 #define SHORT_MS 40
 
 enum call {
@@ -70,10 +68,6 @@ static void wants(struct got *g, int status, const char *text)
 	assert_true(g->err.msg[0]);
 }
 
-#define HEAD(code)                                                                                 \
-	{                                                                                          \
-		FAKE_HEAD, .n = (code)                                                             \
-	}
 #define ERROR(message) "{\"Message\":\"" message "\",\"Code\":0,\"Type\":\"error\"}\n"
 
 /* Answers that are failures, and what is made of them. */
@@ -249,8 +243,7 @@ static void each_bad_answer_has_its_code_and_words(void **state)
 	struct http_fake_step steps[ARRAY_LEN(answers[0].steps)] = { 0 };
 	size_t i;
 
-	http_fake_route(f->fake, "/", steps);
-	fix_open(f);
+	fix_serve(f, "/", steps);
 	for (i = 0; i < ARRAY_LEN(answers); i++) {
 		const char *text = answers[i].text, *port = text ? strstr(text, "%u") : NULL;
 		size_t before = http_fake_requests(f->fake);
@@ -309,8 +302,7 @@ static void calls_end_at_their_deadline(void **state)
 	f->cfg.ipfs_request_timeout_ms = SHORT_MS;
 	f->cfg.unpin_timeout_ms = SHORT_MS;
 	f->cfg.repogc_timeout_ms = SHORT_MS;
-	http_fake_route(f->fake, "/", silent);
-	fix_open(f);
+	fix_serve(f, "/", silent);
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
 		struct got g = { 0 };
 		char text[512];
@@ -329,8 +321,7 @@ static void a_pin_without_an_answer_ends_as_the_reference_ends_it(void **state)
 	struct got g = { 0 };
 
 	f->cfg.pin_timeout_ms = SHORT_MS;
-	http_fake_route(f->fake, "/", silent);
-	fix_open(f);
+	fix_serve(f, "/", silent);
 	start(f, ADD, &g);
 	wants(&g, -ETIMEDOUT, "context canceled");
 }
@@ -377,8 +368,7 @@ static void each_increase_of_progress_starts_the_deadline_anew(void **state)
 	uint64_t began;
 
 	f->cfg.pin_timeout_ms = 5 * STEP_MS;
-	http_fake_route(f->fake, "/", steps);
-	fix_open(f);
+	fix_serve(f, "/", steps);
 	uv_update_time(&f->loop);
 	began = uv_now(&f->loop);
 	start(f, ADD, &g);
@@ -395,8 +385,7 @@ static void a_list_of_nothing_but_space_ends_at_the_deadline(void **state)
 	struct got g = { 0 };
 
 	f->cfg.ipfs_request_timeout_ms = SHORT_MS;
-	http_fake_route(f->fake, "/", steps);
-	fix_open(f);
+	fix_serve(f, "/", steps);
 	start(f, LS, &g);
 	wants(&g, -ETIMEDOUT, NULL);
 }
@@ -408,8 +397,7 @@ static void a_call_cancelled_at_once_never_reaches_kubo(void **state)
 	struct fix *f = *state;
 	struct got g = { 0 };
 
-	http_fake_route(f->fake, "/", silent);
-	fix_open(f);
+	fix_serve(f, "/", silent);
 	start(f, ADD, &g);
 	kubo_cancel(g.call);
 	kubo_cancel(g.call);
@@ -445,8 +433,7 @@ static void a_callback_may_cancel_its_own_call(void **state)
 	struct fix *f = *state;
 	struct got g = { .on_each = cancel_self };
 
-	http_fake_route(f->fake, "/", endless_pins);
-	fix_open(f);
+	fix_serve(f, "/", endless_pins);
 	start(f, LS, &g);
 	wants(&g, -ECANCELED, "context canceled");
 	/* What else was in the bytes that had come is not told any more. */
@@ -490,8 +477,7 @@ static void close_ends_every_call_and_then_tells(void **state)
 	struct got g[12];
 	size_t i;
 
-	http_fake_route(f->fake, "/", silent);
-	fix_open(f);
+	fix_serve(f, "/", silent);
 	for (i = 0; i < ARRAY_LEN(g); i++) {
 		g[i] = (struct got){ .on_done = refuse_start };
 		if (i < 8)
@@ -533,8 +519,7 @@ static void done_may_close(void **state)
 	struct fix *f = *state;
 	struct got other = { 0 }, g = { .on_done = close_all };
 
-	http_fake_route(f->fake, "/api/v0/pin/add", silent);
-	fix_open(f);
+	fix_serve(f, "/api/v0/pin/add", silent);
 	start(f, ADD, &other);
 	start(f, RM, &g); /* 404 */
 	wants(&g, -EREMOTEIO, NULL);
