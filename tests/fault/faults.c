@@ -1,3 +1,10 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "tests/fault/faults.h"
 
 #include <errno.h>
@@ -7,21 +14,50 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#define CRASH_EXIT 42
+
 atomic_long fault_alloc = -1, fault_disk = -1;
-atomic_bool fault_crash, fault_full, fault_meta;
+atomic_bool fault_full, fault_meta;
+static atomic_bool crash; /* a call for the disk that is to fail ends the process instead */
 
 static bool hits(atomic_long *left)
 {
 	return atomic_load(left) >= 0 && atomic_fetch_sub(left, 1) == 0;
 }
 
+void fault_at(atomic_long *what, long n)
+{
+	atomic_store(what, n);
+}
+
+bool fault_end(atomic_long *what)
+{
+	return atomic_exchange(what, -1) < 0;
+}
+
+void fault_crash_at(long n)
+{
+	atomic_store(&crash, true);
+	fault_at(&fault_disk, n);
+}
+
+bool fault_crashed(pid_t child)
+{
+	int status;
+
+	assert_int_equal(child, waitpid(child, &status, 0));
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == CRASH_EXIT);
+	return WEXITSTATUS(status) == CRASH_EXIT;
+}
+
 void fault_none(void)
 {
-	atomic_store(&fault_alloc, -1);
-	atomic_store(&fault_disk, -1);
-	atomic_store(&fault_crash, false);
+	fault_end(&fault_alloc);
+	fault_end(&fault_disk);
 	atomic_store(&fault_full, false);
 	atomic_store(&fault_meta, false);
 }
@@ -104,8 +140,8 @@ static bool disk_fails(void)
 {
 	if (!hits(&fault_disk))
 		return false;
-	if (atomic_load(&fault_crash))
-		_exit(FAULT_EXIT);
+	if (atomic_load(&crash))
+		_exit(CRASH_EXIT);
 	errno = ENOSPC;
 	return true;
 }

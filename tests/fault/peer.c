@@ -99,7 +99,7 @@ int peer_try_open(struct peer *p, atomic_long *what, long n, struct err *e)
 	p->broken.fn = count_break;
 	p->breaks = 0;
 	if (what)
-		atomic_store(what, n);
+		fault_at(what, n);
 	r = store_open(&so, &p->mbox, &p->store, e);
 	if (r < 0)
 		p->store = NULL;
@@ -154,6 +154,15 @@ void peer_close(struct peer *p)
 {
 	close_cluster(p);
 	close_rest(p);
+}
+
+bool peer_revive(struct peer *p)
+{
+	if (peer_works(p))
+		return false;
+	peer_close(p);
+	peer_open(p);
+	return true;
 }
 
 /* ---- requests ---- */
@@ -247,16 +256,27 @@ int peer_run(struct peer *p, struct cluster_request *rq)
 	return status;
 }
 
+void peer_must(struct peer *p, struct cluster_request *rq)
+{
+	if (peer_run(p, rq) < 0)
+		fail_msg("%s", p->reason);
+}
+
 void peer_model(struct peer *p, const struct peer_step *steps, size_t n)
 {
 	for (size_t k = 0; k < n; k++)
 		p->names[steps[k].i] = steps[k].name;
 }
 
+void peer_model_none(struct peer *p)
+{
+	memset(p->names, 0, sizeof(p->names));
+}
+
 static void change(struct peer *p, const struct peer_step *steps, size_t n)
 {
-	if (n > 0 && peer_run(p, peer_change(steps, n)) < 0)
-		fail_msg("%s", p->reason);
+	if (n > 0)
+		peer_must(p, peer_change(steps, n));
 }
 
 void peer_pin(struct peer *p, unsigned from, unsigned to, const char *name)

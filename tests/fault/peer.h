@@ -44,6 +44,9 @@ void peer_remove(struct peer *p);
 int peer_try_open(struct peer *p, atomic_long *what, long n, struct err *e);
 void peer_open(struct peer *p);
 void peer_close(struct peer *p);
+/* LMDB gives up an environment whose meta page could not be written: opens the peer again where
+ * that has happened, and says so. */
+bool peer_revive(struct peer *p);
 
 /* One pin or unpin. */
 struct peer_step {
@@ -57,11 +60,13 @@ struct cluster_request *peer_change(const struct peer_step *steps, size_t n);
 struct cluster_request *peer_change_many(const struct peer_step *steps, size_t n);
 /* Carries it out; returns its status. */
 int peer_run(struct peer *p, struct cluster_request *rq);
+void peer_must(struct peer *p, struct cluster_request *rq); /* the same, and it may not fail */
 /* The same for several at once. @ret gets the status. */
 void peer_begin(struct peer *p);
 void peer_post(struct peer *p, struct cluster_request *rq, int *ret);
 void peer_wait(struct peer *p);
 void peer_model(struct peer *p, const struct peer_step *steps, size_t n);
+void peer_model_none(struct peer *p); /* no pins */
 /* Makes the pins @from..@to, in the model too. */
 void peer_pin(struct peer *p, unsigned from, unsigned to, const char *name);
 /* Brings the peer back to the model. */

@@ -10,11 +10,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <sys/wait.h>
 
-#include "consensus/crdt/load.h"
 #include "store/export.h"
 #include "tests/fault/faults.h"
+#include "tests/fault/load.h"
 #include "tests/lib/store_fixture.h"
 
 #define PINS 60
@@ -28,59 +27,15 @@ static void open_store(struct store_fix *f)
 	assert_int_equal(0, crdt_load_resume(f->store));
 }
 
-static int add(struct consensus_loader *l, unsigned i, const char *name)
-{
-	struct buf value = BUF_INIT(0);
-	struct consensus_pin cp = { .name = name, .name_len = strlen(name), .line_len = 400 };
-	struct pin p;
-	int r;
-
-	pin_init(&p);
-	store_fix_pin(&p, i, name);
-	p.expire_at = cp.expire_at = i % 4 ? 0 : 1900000000;
-	cp.timestamp = p.timestamp;
-	cp.cid = &p.cid;
-	r = pin_pb_encode(&p, &value);
-	cp.value = value.data;
-	cp.value_len = value.len;
-	cp.document_len = (uint32_t)pin_json_document_len(&p, 399);
-	if (r == 0)
-		r = l->ops->add(l, &cp);
-	buf_deinit(&value);
-	pin_deinit(&p);
-	return r;
-}
-
-/* The set from..to, with @name for all. */
-static int import(struct store *s, enum consensus_method method, unsigned from, unsigned to,
-		  const char *name)
-{
-	struct consensus_load ld = { .method = method };
-	struct consensus_loader *l;
-	struct err e = { 0 };
-	int r = crdt_load_new(s, NULL, &l);
-
-	if (r < 0)
-		return r;
-	for (unsigned i = from; r == 0 && i < to; i++)
-		r = add(l, i, name);
-	if (r == 0)
-		r = l->ops->seal(l);
-	if (r == 0)
-		r = l->ops->commit(l, &ld, &e);
-	l->ops->free(l);
-	return r;
-}
-
 static int import_new(struct store *s, enum consensus_method method)
 {
-	return import(s, method, PINS / 2, PINS + PINS / 2, "new");
+	return load_pins(s, method, PINS / 2, PINS + PINS / 2, "new");
 }
 
 static void setup_old(struct store_fix *f)
 {
 	store_fix_setup(f);
-	assert_int_equal(0, import(f->store, CONSENSUS_REPLACE, 0, PINS, "old"));
+	assert_int_equal(0, load_pins(f->store, CONSENSUS_REPLACE, 0, PINS, "old"));
 }
 
 static void count_names(const struct store_txn *t, uint64_t *ret_old, uint64_t *ret_new)
@@ -134,10 +89,9 @@ static void sweep(enum consensus_method method, atomic_long *what)
 		int r;
 
 		setup_old(&f);
-		atomic_store(what, n);
+		fault_at(what, n);
 		r = import_new(f.store, method);
-		faulty = atomic_load(what) < 0;
-		atomic_store(what, -1);
+		faulty = fault_end(what);
 		failed += r < 0;
 		/* A failed write of LMDB's own page ends its use until it is opened again. */
 		store_close(f.store);
@@ -152,15 +106,12 @@ static void sweep(enum consensus_method method, atomic_long *what)
 	assert_int_equal(method != CONSENSUS_REPLACE, delayed > 0);
 }
 
-/* Spooled, not committed. */
+/* Not committed. */
 static struct consensus_loader *spool_new(struct store *s)
 {
 	struct consensus_loader *l;
 
-	assert_int_equal(0, crdt_load_new(s, NULL, &l));
-	for (unsigned i = PINS / 2; i < PINS + PINS / 2; i++)
-		assert_int_equal(0, add(l, i, "new"));
-	assert_int_equal(0, l->ops->seal(l));
+	assert_int_equal(0, load_spool(s, PINS / 2, PINS + PINS / 2, "new", &l));
 	return l;
 }
 
@@ -188,10 +139,9 @@ static void checks_write_nothing(void **state)
 
 		setup_old(&f);
 		l = spool_new(f.store);
-		atomic_store(&fault_disk, 0);
+		fault_at(&fault_disk, 0);
 		assert_int_equal(0, compare(l, methods[i]));
-		assert_int_equal(0, atomic_load(&fault_disk)); /* still to come */
-		fault_none();
+		assert_false(fault_end(&fault_disk));
 		assert_int_equal(0, which(&f));
 		l->ops->free(l);
 		store_fix_teardown(&f);
@@ -211,10 +161,9 @@ static void failing_allocations_leave_checks_without_effect(void **state)
 		do {
 			int r;
 
-			atomic_store(&fault_alloc, n++);
+			fault_at(&fault_alloc, n++);
 			r = compare(l, methods[i]);
-			faulty = atomic_load(&fault_alloc) < 0;
-			fault_none();
+			faulty = fault_end(&fault_alloc);
 			assert_int_equal(faulty, r < 0);
 		} while (faulty);
 		assert_true(n > 1);
@@ -236,25 +185,19 @@ static void failing_writes_leave_the_old_set(void **state)
 		sweep(methods[i], &fault_disk);
 }
 
-/* Ends a child at its @n-th write; returns whether there was one. */
-static bool crash_at(struct store_fix *f, enum consensus_method method, long n)
+/* Ends a child that makes the import from..to at its @n-th write; true: there was one. */
+static bool crash_at(struct store_fix *f, enum consensus_method method, unsigned from, unsigned to,
+		     long n)
 {
-	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct store_fix child = *f;
-
-		store_fix_open(&child);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
-		_exit(import_new(child.store, method) < 0);
+		store_fix_open(f);
+		fault_crash_at(n);
+		_exit(load_pins(f->store, method, from, to, "new") < 0);
 	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT);
-	return WEXITSTATUS(status) == FAULT_EXIT;
+	return fault_crashed(pid);
 }
 
 static void crashes_leave_the_old_or_the_new_set(void **state)
@@ -268,7 +211,7 @@ static void crashes_leave_the_old_or_the_new_set(void **state)
 
 			setup_old(&f);
 			store_close(f.store);
-			crashed = crash_at(&f, methods[i], n);
+			crashed = crash_at(&f, methods[i], PINS / 2, PINS + PINS / 2, n);
 			open_store(&f);
 			if (which(&f))
 				new ++;
@@ -283,24 +226,6 @@ static void crashes_leave_the_old_or_the_new_set(void **state)
 
 #define MANY 40000 /* more than one transaction's worth */
 
-/* One import of many pins over the few, ended at its @n-th write. */
-static bool crash_large(struct store_fix *f, long n)
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		store_fix_open(f);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
-		_exit(import(f->store, CONSENSUS_REPLACE, 0, MANY, "new") < 0);
-	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status) == FAULT_EXIT;
-}
-
 static void half_loaded_sets_are_dropped_at_the_next_start(void **state)
 {
 	bool crashed = true;
@@ -313,7 +238,7 @@ static void half_loaded_sets_are_dropped_at_the_next_start(void **state)
 
 		setup_old(&f);
 		store_close(f.store);
-		crashed = crash_large(&f, n);
+		crashed = crash_at(&f, CONSENSUS_REPLACE, 0, MANY, n);
 		open_store(&f);
 		t = store_fix_read(&f);
 		pins = store_info(t)->pins;
@@ -322,7 +247,7 @@ static void half_loaded_sets_are_dropped_at_the_next_start(void **state)
 		if (pins == PINS)
 			assert_int_equal(0, which(&f));
 		old += pins == PINS;
-		assert_int_equal(0, import(f.store, CONSENSUS_REPLACE, 0, PINS, "new"));
+		assert_int_equal(0, load_pins(f.store, CONSENSUS_REPLACE, 0, PINS, "new"));
 		store_fix_teardown(&f);
 	}
 	assert_true(old > 3);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cluster/internal.h"
@@ -150,7 +149,7 @@ static bool check_clean(struct peer *p, const struct buf *text)
 	peer_recount(p);
 	cleaned = !peer_is_model(p);
 	if (cleaned) {
-		memset(p->names, 0, sizeof(p->names));
+		peer_model_none(p);
 		assert_true(peer_is_model(p));
 		assert_int_equal(1, dumps_of(p, text, NULL));
 	} else {
@@ -171,21 +170,16 @@ static void sweep_clean(atomic_long *what)
 		int r;
 
 		setup(&p, &text);
-		atomic_store(what, n);
+		fault_at(what, n);
 		r = peer_run(&p, rq);
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		failed += r < 0;
-		if (!peer_works(&p)) {
-			peer_close(&p);
-			peer_open(&p);
-		}
+		peer_revive(&p);
 		assert_int_equal(r == 0, check_clean(&p, &text));
 		assert_int_equal(dumps_of(&p, &text, NULL), files(&p));
 		peer_pin(&p, 0, 3, "next");
-		if (peer_run(&p, request(CLUSTER_CLEAN, NULL)) < 0)
-			fail_msg("%s", p.reason);
-		memset(p.names, 0, sizeof(p.names));
+		peer_must(&p, request(CLUSTER_CLEAN, NULL));
+		peer_model_none(&p);
 		assert_true(peer_is_model(&p));
 		peer_recount(&p);
 		teardown(&p, &text);
@@ -205,20 +199,15 @@ static void failing_writes_clean_all_or_nothing(void **state)
 
 static bool crash_at(struct peer *p, enum cluster_verb verb, const char *name, long n)
 {
-	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		peer_open(p);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
+		fault_crash_at(n);
 		_exit(peer_run(p, request(verb, name)) < 0);
 	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT);
-	return WEXITSTATUS(status) == FAULT_EXIT;
+	return fault_crashed(pid);
 }
 
 static void crashes_clean_all_or_nothing(void **state)
@@ -256,15 +245,13 @@ static void old_tables_that_could_not_be_dropped_go_later(void **state)
 		struct store_txn *reader;
 
 		assert_int_equal(0, store_read(p.store, &reader));
-		if (peer_run(&p, request(CLUSTER_CLEAN, NULL)) < 0)
-			fail_msg("after %u: %s", k, p.reason);
-		memset(p.names, 0, sizeof(p.names));
+		peer_must(&p, request(CLUSTER_CLEAN, NULL));
+		peer_model_none(&p);
 		store_read_end(reader);
-		atomic_store(&fault_disk, 0);
+		fault_at(&fault_disk, 0);
 		store_sync(&p);
 		store_sync(&p);
-		assert_true(atomic_load(&fault_disk) < 0);
-		fault_none();
+		assert_true(fault_end(&fault_disk));
 		peer_pin(&p, 0, 3, "next");
 		peer_recount(&p);
 	}
@@ -286,10 +273,9 @@ static void sweep_backup(const char *name, atomic_long *what)
 		int r;
 
 		setup(&p, &text);
-		atomic_store(what, n);
+		fault_at(what, n);
 		r = peer_run(&p, rq);
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		failed += r < 0;
 		assert_int_equal(r == 0, dumps_of(&p, &text, NULL));
 		assert_int_equal(r == 0, files(&p));
@@ -372,7 +358,7 @@ static int refused(struct peer *p, atomic_long *what, long n)
 	struct cluster_request *rq = peer_change(&removal, 1);
 	int r;
 
-	atomic_store(what, n);
+	fault_at(what, n);
 	r = peer_run(p, rq);
 	wait_until_idle(p);
 	return r;
@@ -389,14 +375,12 @@ static void sweep_burst(atomic_long *what)
 
 		setup_burst(&p, &before, &after);
 		if (refused(&p, what, n) != -EPERM) {
-			fault_none();
+			fault_end(what);
 			assert_int_equal(-EPERM, refused(&p, what, -1));
 		}
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		failed += dumps_of(&p, &before, NULL) == 0;
-		if (peer_run(&p, request(CLUSTER_ALLOW, NULL)) < 0)
-			fail_msg("%s", p.reason);
+		peer_must(&p, request(CLUSTER_ALLOW, NULL));
 		assert_int_equal(1, dumps_of(&p, &before, &after));
 		teardown_burst(&p, &before, &after);
 	}
@@ -416,7 +400,7 @@ static void the_state_before_a_burst_is_dumped_when_it_can_be(void **state)
 
 	setup_burst(&p, &before, &after);
 	assert_int_equal(-EPERM, refused(&p, &fault_disk, 0));
-	assert_true(atomic_load(&fault_disk) < 0);
+	assert_true(fault_end(&fault_disk));
 	assert_int_equal(0, dumps_of(&p, &before, NULL));
 	while (dumps_of(&p, &before, NULL) == 0) /* the test's deadline ends it */
 		uv_run(&p.loop, UV_RUN_ONCE);

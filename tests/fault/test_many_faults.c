@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/bulk.h"
@@ -90,10 +89,9 @@ static void sweep(atomic_long *what)
 		int r;
 
 		setup(&p);
-		atomic_store(what, n);
+		fault_at(what, n);
 		r = peer_run(&p, rq);
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		failed += r < 0 && r != -ETIMEDOUT;
 		delayed += r == -ETIMEDOUT;
 		check(&p, r);
@@ -118,20 +116,15 @@ static void failing_writes_change_nothing_or_are_made_up_for(void **state)
 /* Ends a child at its @n-th call for the disk; returns whether there was one. */
 static bool crash_at(struct peer *p, long n)
 {
-	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		peer_open(p);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
+		fault_crash_at(n);
 		_exit(peer_run(p, peer_change_many(steps, STEPS)) < 0);
 	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT);
-	return WEXITSTATUS(status) == FAULT_EXIT;
+	return fault_crashed(pid);
 }
 
 static bool is_marked(struct peer *p)

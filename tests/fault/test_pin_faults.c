@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/fault/faults.h"
@@ -92,20 +91,16 @@ static void sweep(const struct scenario *s, bool batching, atomic_long *what)
 		int r;
 
 		peer_info(&p, &before);
-		atomic_store(what, n);
+		fault_at(what, n);
 		r = peer_run(&p, rq);
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		failed += r < 0;
 		if (!faulty)
 			assert_int_equal(0, r);
 		if (r < 0)
 			assert_true(p.reason[0] != '\0');
-		if (!peer_works(&p)) {
+		if (peer_revive(&p))
 			assert_ptr_equal(&fault_disk, what);
-			peer_close(&p);
-			peer_open(&p);
-		}
 		check(&p, s, r, &before, n % 32 == 0);
 		if (n % 32 == 31) { /* each round makes the history of its CIDs longer */
 			teardown(&p);
@@ -139,20 +134,15 @@ static void failing_writes_leave_the_old_or_the_new_state(void **state)
 /* Ends a child at its @n-th call for the disk; returns whether there was one. */
 static bool crash_at(struct peer *p, const struct scenario *s, long n)
 {
-	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		peer_open(p);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
+		fault_crash_at(n);
 		_exit(peer_run(p, peer_change(s->steps, s->n)) < 0);
 	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_EXIT);
-	return WEXITSTATUS(status) == FAULT_EXIT;
+	return fault_crashed(pid);
 }
 
 static void crash_all(const struct scenario *s, bool batching)
@@ -200,10 +190,9 @@ static void failures_of_a_group_reach_each_of_its_requests(void **state)
 		peer_begin(&p);
 		for (size_t k = 0; k < 3; k++)
 			peer_post(&p, peer_change(&steps[k], 1), &r[k]);
-		atomic_store(&fault_alloc, n);
+		fault_at(&fault_alloc, n);
 		peer_wait(&p);
-		faulty = atomic_load(&fault_alloc) < 0;
-		fault_none();
+		faulty = fault_end(&fault_alloc);
 		for (size_t k = 0; k < 3; k++) {
 			failed += r[k] < 0;
 			if (r[k] == 0)
@@ -231,12 +220,11 @@ static void removals_that_failed_do_not_count_for_the_brake(void **state)
 	for (unsigned k = 0; k < 5; k++) {
 		struct cluster_request *rq = peer_change(&unpin, 1);
 
-		atomic_store(&fault_disk, 0);
+		fault_at(&fault_disk, 0);
 		assert_true(peer_run(&p, rq) < 0);
-		fault_none();
+		fault_end(&fault_disk);
 	}
-	if (peer_run(&p, peer_change(&unpin, 1)) < 0)
-		fail_msg("%s", p.reason);
+	peer_must(&p, peer_change(&unpin, 1));
 	teardown(&p);
 }
 
@@ -250,7 +238,7 @@ static void deltas_that_could_not_be_cut_are_cut_later(void **state)
 	p.crdt.max_batch_age_ms = 20;
 	peer_open(&p);
 	peer_pin(&p, 0, 2, "a");
-	atomic_store(&fault_disk, 0);
+	fault_at(&fault_disk, 0);
 	while (atomic_load(&fault_disk) >= 0)
 		uv_run(&p.loop, UV_RUN_ONCE);
 	do {

@@ -14,14 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "consensus/crdt/load.h"
 #include "daemon/config.h"
 #include "store/bulk.h"
 #include "store/status.h"
 #include "tests/fault/faults.h"
+#include "tests/fault/load.h"
 #include "tests/fault/peer.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/store_fixture.h"
@@ -31,65 +30,23 @@
 
 /* ---- the import that is killed ---- */
 
-static int add(struct consensus_loader *l, unsigned i)
-{
-	struct consensus_pin cp = { .name = "new", .name_len = 3 };
-	struct buf value = BUF_INIT(0), line = BUF_INIT(4096);
-	struct pin p;
-	int r;
-
-	pin_init(&p);
-	store_fix_pin(&p, i, "new");
-	cp.timestamp = p.timestamp;
-	cp.cid = &p.cid;
-	r = pin_pb_encode(&p, &value);
-	cp.value = value.data;
-	cp.value_len = value.len;
-	if (r == 0)
-		r = pin_json_line(&p, &line);
-	cp.line_len = (uint32_t)line.len + 1;
-	cp.document_len = (uint32_t)pin_json_document_len(&p, line.len);
-	if (r == 0)
-		r = l->ops->add(l, &cp);
-	buf_deinit(&line);
-	buf_deinit(&value);
-	pin_deinit(&p);
-	return r;
-}
-
 /* Replaces the pins of PINS/2 and up. */
 static int import(struct store *s, enum consensus_method method)
 {
-	struct consensus_load ld = { .method = method };
-	struct consensus_loader *l;
-	struct err e = { 0 };
-	int r = crdt_load_new(s, NULL, &l);
-
-	for (unsigned i = PINS / 2; r == 0 && i < PINS + PINS / 2; i++)
-		r = add(l, i);
-	if (r == 0)
-		r = l->ops->seal(l);
-	if (r == 0)
-		r = l->ops->commit(l, &ld, &e);
-	l->ops->free(l);
-	return r;
+	return load_pins(s, method, PINS / 2, PINS + PINS / 2, "new");
 }
 
 static bool crash_at(struct peer *p, enum consensus_method method, long n)
 {
-	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		peer_open(p);
-		atomic_store(&fault_crash, true);
-		atomic_store(&fault_disk, n);
+		fault_crash_at(n);
 		_exit(import(p->store, method) < 0);
 	}
-	assert_int_equal(pid, waitpid(pid, &status, 0));
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status) == FAULT_EXIT;
+	return fault_crashed(pid);
 }
 
 static void data_path(const struct peer *p, const char *name, char out[64])
@@ -164,8 +121,7 @@ static unsigned sweep(struct peer *p, atomic_long *what)
 		copy(p, "kept", "data.mdb");
 		copy(p, "kept.ops", "import.ops");
 		r = peer_try_open(p, what, n, &e);
-		faulty = atomic_load(what) < 0;
-		fault_none();
+		faulty = fault_end(what);
 		if (r == 0) {
 			peer_close(p);
 		} else {
@@ -219,8 +175,7 @@ static void first_starts_can_fail_anywhere(void **state)
 
 			peer_init(&p, false);
 			r = peer_try_open(&p, whats[i], n, &e);
-			faulty = atomic_load(whats[i]) < 0;
-			fault_none();
+			faulty = fault_end(whats[i]);
 			if (r == 0)
 				peer_close(&p);
 			else if (!faulty || !e.msg[0])
@@ -263,10 +218,9 @@ static void failing_loads_of_the_configuration_say_so(void **state)
 
 		c = NULL;
 		e = (struct err){ 0 };
-		atomic_store(&fault_alloc, n);
+		fault_at(&fault_alloc, n);
 		r = config_load(*state, &c, &e);
-		faulty = atomic_load(&fault_alloc) < 0;
-		fault_none();
+		faulty = fault_end(&fault_alloc);
 		if (r == 0) {
 			char *now = text_of(c);
 
