@@ -25,10 +25,6 @@ teardown() {
 	[ ! -e "$M.pid" ] || pinfs_stop "$M"
 }
 
-teardown_file() {
-	journey_end
-}
-
 # member GROUPS CMD...: as another user, in these groups (comma-separated) alone.
 member() {
 	setpriv --reuid 65534 --regid 65534 --groups "$1" -- "${@:2}"

@@ -2,10 +2,6 @@
 # crdt.batching: what was acknowledged is durable and visible before its delta is cut.
 load lib/common
 
-setup_file() {
-	journey_begin
-}
-
 setup() {
 	M=$(mnt "$BATS_TEST_NUMBER")
 	C=$(cfg "$BATS_TEST_NUMBER")
@@ -15,10 +11,6 @@ setup() {
 teardown() {
 	journey_log
 	pinfs_stop "$M" || true
-}
-
-teardown_file() {
-	journey_end
 }
 
 # batching SIZE AGE: starts the daemon with these limits.

@@ -3,32 +3,18 @@
 # in why and the pinset of before in backups.
 load lib/common
 
-setup_file() {
-	journey_begin
-}
-
 setup() {
 	daemon_fresh
-	dump_lines 150 >"$BATS_TEST_TMPDIR/dump"
-	import_dump "$BATS_TEST_TMPDIR/dump"
-	cp "$M/state/export" "$BATS_TEST_TMPDIR/export"
-}
-
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
+	pins_fill 150
 }
 
 # braked: at most 100 of the 150 pins are gone, and all of them are in a backup.
 braked() {
 	[ "$(pins_count)" -ge 50 ]
-	cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(backups | tail -n 1)"
+	cmp "$exported" "$M/backups/$(backups | tail -n 1)"
 	grep -F "state/allow" "$M/why" >/dev/null
 	cp "$M/backups/$(backups | tail -n 1)" "$M/state/import"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "rm -rf of all there is" {
@@ -60,20 +46,20 @@ braked() {
 @test "the wrong dump" {
 	dump_lines 40 wrong >"$BATS_TEST_TMPDIR/wrong"
 	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/wrong"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 	grep -F "state/allow" "$M/why" >/dev/null
 }
 
 @test "a dump cut at the end of a line" {
-	head -n 60 "$BATS_TEST_TMPDIR/export" >"$BATS_TEST_TMPDIR/cut"
+	head -n 60 "$exported" >"$BATS_TEST_TMPDIR/cut"
 	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/cut"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "a batch that removes nearly all" {
-	sed 's/.*"cid":"\([^"]*\)".*/-\1/' "$BATS_TEST_TMPDIR/export" >"$BATS_TEST_TMPDIR/batch"
+	cids <"$exported" | sed 's/^/-/' >"$BATS_TEST_TMPDIR/batch"
 	refused "Operation not permitted" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "a reset during a burst" {
@@ -83,10 +69,9 @@ braked() {
 }
 
 @test "100 pins are removed without a question" {
-	sed -n '1,100s/.*"cid":"\([^"]*\)".*/\1/p' "$BATS_TEST_TMPDIR/export" |
-		while read -r cid; do
-			rm "${M:?}/pins/$cid.json"
-		done
+	head -n 100 "$exported" | cids | while read -r cid; do
+		rm "${M:?}/pins/$cid.json"
+	done
 	pins_are 50
 }
 
@@ -112,7 +97,7 @@ braked() {
 	echo 200 >"$M/state/allow"
 	import_dump "$BATS_TEST_TMPDIR/other"
 	[ "$(cat "$M/state/allow")" = 50 ]
-	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/export"
+	refused "Operation not permitted" import_dump "$exported"
 	pins_are 150
 	[ "$(cat "$M/state/allow")" = 50 ]
 }

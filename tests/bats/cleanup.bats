@@ -2,23 +2,9 @@
 # Resetting a peer, and undoing it.
 load lib/common
 
-setup_file() {
-	journey_begin
-}
-
 setup() {
 	daemon_fresh
-	dump_lines 30 >"$BATS_TEST_TMPDIR/dump"
-	import_dump "$BATS_TEST_TMPDIR/dump"
-	cp "$M/state/export" "$BATS_TEST_TMPDIR/export"
-}
-
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
+	pins_fill 30
 }
 
 blank() {
@@ -31,19 +17,19 @@ blank() {
 	rm -r "${M:?}/state"
 	blank
 	[ -e "$M/state/export" ]
-	cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(backups | tail -n 1)"
+	cmp "$exported" "$M/backups/$(backups | tail -n 1)"
 }
 
 @test "the newest backup undoes it" {
 	rm -rf "${M:?}/state"
 	cp "$M/backups/$(backups | tail -n 1)" "$M/state/import"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "find -delete and python's rmtree do the same" {
 	find "$M/state" -delete
 	blank
-	import_dump "$BATS_TEST_TMPDIR/dump"
+	import_dump "$dump"
 	python3 -c 'import shutil, sys; shutil.rmtree(sys.argv[1])' "$M/state"
 	blank
 }
@@ -57,15 +43,15 @@ blank() {
 @test "rmdir alone is: Directory not empty" {
 	refused "Directory not empty" rmdir "$M/state"
 	why_says "one program must remove the names in it"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "removing names in state without the folder changes nothing, and they are there at once" {
 	rm -f "${M:?}/state/export" "$M/state/import"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 	rm -f "${M:?}"/state/*
 	refused "Directory not empty" rmdir "$M/state"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "a name removed from state is missing for this program alone" {
@@ -102,7 +88,7 @@ blank() {
 		else:
 		    sys.exit("removed twice")
 	END
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "of two programs that remove names, each removes the folder when it has removed all" {
@@ -119,7 +105,7 @@ blank() {
 		os.rmdir(state)
 	END
 	blank
-	import_dump "$BATS_TEST_TMPDIR/dump"
+	import_dump "$dump"
 	python3 - "$M/state" <<-'END'
 		import os, subprocess, sys
 
@@ -130,7 +116,7 @@ blank() {
 }
 
 @test "a name that is made anew is there for whoever removed it" {
-	python3 - "$M/state" "$BATS_TEST_TMPDIR/dump" <<-'END'
+	python3 - "$M/state" "$dump" <<-'END'
 		import os, sys
 
 		state, dump = sys.argv[1:]
@@ -151,7 +137,7 @@ blank() {
 
 @test "state cannot be renamed" {
 	refused "Operation not permitted" mv "$M/state" "$M/state.old"
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "removing the data folder of a stopped peer is the same as a reset" {
@@ -178,7 +164,7 @@ blank() {
 	for i in $(seq 6); do
 		touch "$M/pins/$(cid_of "rotate $i").json"
 		rm -rf "${M:?}/state"
-		import_dump "$BATS_TEST_TMPDIR/dump"
+		import_dump "$dump"
 	done
 	run -0 backups
 	[ "${#lines[@]}" -le 4 ]
@@ -189,7 +175,7 @@ blank() {
 	touch "$M/backups/mine.json"
 	run -0 backups
 	[[ $output == *mine* ]]
-	cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(grep mine <<<"$output")"
+	cmp "$exported" "$M/backups/$(grep mine <<<"$output")"
 }
 
 @test "a young backup cannot be removed" {
@@ -202,14 +188,14 @@ blank() {
 	sleep 0.3
 	rm -r "${M:?}/state"
 	ls "$M/state/export" "$M/state/import"
-	import_dump "$BATS_TEST_TMPDIR/dump"
+	import_dump "$dump"
 	kill $!
-	pins_same "$BATS_TEST_TMPDIR/export"
+	pins_same "$exported"
 }
 
 @test "a reset while a dump is being written is: Device or resource busy" {
 	exec 5>"$M/state/import"
-	head -n 3 "$BATS_TEST_TMPDIR/dump" >&5
+	head -n 3 "$dump" >&5
 	refused "Device or resource busy" rm -r "${M:?}/state"
 	why_says "a dump is being written"
 	exec 5>&-

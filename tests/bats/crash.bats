@@ -14,22 +14,14 @@ setup() {
 	: >"$ledger"
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
-# nap: up to 0.3 s, so that the kill comes at another moment each round.
-nap() {
-	sleep "0.$(printf %03d $((RANDOM % 300)))"
-}
-
-# crash: kills, and starts again; the dead mount is the new daemon's to clear.
+# crash MILLISECONDS PID...: kills the daemon at some moment within that time, waits for those
+# that were writing, and starts it again; the dead mount is the new daemon's to clear. The last
+# writer's status is left in wrote.
 crash() {
+	sleep "0.$(printf %03d $((RANDOM % $1)))"
 	pinfs_kill9 "$M"
+	wrote=0
+	wait "${@:2}" || wrote=$?
 	pinfs_start "$M" "$C"
 }
 
@@ -52,7 +44,7 @@ writer() {
 # ledger_holds: the last word of the ledger about each CID is true of the pinset; a CID whose
 # last word is "?" may be either.
 ledger_holds() {
-	sed 's/.*"cid":"\([^"]*\)".*/\1/' "$M/state/export" | sort >"$BATS_TEST_TMPDIR/there"
+	cids <"$M/state/export" | sort >"$BATS_TEST_TMPDIR/there"
 	awk '{ last[substr($0, 2)] = substr($0, 1, 1) }
 		END { for (cid in last) if (last[cid] != "?") print last[cid] cid }' "$ledger" |
 		sort >"$BATS_TEST_TMPDIR/last"
@@ -74,19 +66,23 @@ ledger_holds() {
 	[ "$(stat -c %s "$M/state/export")" = "$(wc -c <"$M/state/export")" ]
 }
 
+# on_small_disk SIZE: stops the daemon; its folder is on a file system of that size at $small.
+on_small_disk() {
+	pinfs_stop "$M"
+	small=$BATS_FILE_TMPDIR/small
+	mkdir -p "$small"
+	mount -t tmpfs -o "size=$1" none "$small" || skip "a small file system cannot be mounted here"
+	cp -a "$C" "$small/c"
+}
+
 @test "every acknowledged pin and unpin survives SIGKILL" {
 	for round in $(seq "$rounds"); do
 		writer "a$round" >>"$ledger" 3>&- &
-		writers=$!
+		a=$!
 		writer "b$round" >>"$BATS_TEST_TMPDIR/ledger.b" 3>&- &
-		writers+=" $!"
-		nap
-		pinfs_kill9 "$M"
-		# shellcheck disable=SC2086 # two ids
-		wait $writers || true
+		crash 300 "$a" $!
 		cat "$BATS_TEST_TMPDIR/ledger.b" >>"$ledger"
 		: >"$BATS_TEST_TMPDIR/ledger.b"
-		pinfs_start "$M" "$C"
 		ledger_holds
 	done
 	[ "$(grep -c '^+' "$ledger")" -gt 0 ]
@@ -108,11 +104,7 @@ ledger_holds() {
 			! cp "$BATS_TEST_TMPDIR/$next" "$M/state/import" 2>/dev/null ||
 				: >"$BATS_TEST_TMPDIR/acknowledged"
 		} 3>&- &
-		copier=$!
-		nap
-		pinfs_kill9 "$M"
-		wait "$copier" || true
-		pinfs_start "$M" "$C"
+		crash 300 $!
 		if [ -e "$BATS_TEST_TMPDIR/acknowledged" ]; then
 			pins_same "$BATS_TEST_TMPDIR/$next.export"
 		fi
@@ -125,34 +117,24 @@ ledger_holds() {
 }
 
 @test "after SIGKILL during a reset the pinset is the old one or empty, and is in backups" {
-	dump_lines 500 >"$BATS_TEST_TMPDIR/dump"
-	import_dump "$BATS_TEST_TMPDIR/dump"
-	cp "$M/state/export" "$BATS_TEST_TMPDIR/export"
+	pins_fill 500
 	for round in $(seq "$rounds"); do
 		rm -rf "${M:?}/state" 2>/dev/null 3>&- &
-		remover=$!
-		sleep "0.$(printf %03d $((RANDOM % 60)))"
-		pinfs_kill9 "$M"
-		wait "$remover" || true
-		pinfs_start "$M" "$C"
+		crash 60 $!
 		if [ "$(pins_count)" = 0 ]; then
-			cmp "$BATS_TEST_TMPDIR/export" "$M/backups/$(backups | tail -n 1)"
-			import_dump "$BATS_TEST_TMPDIR/dump"
+			cmp "$exported" "$M/backups/$(backups | tail -n 1)"
+			import_dump "$dump"
 		fi
-		pins_same "$BATS_TEST_TMPDIR/export"
+		pins_same "$exported"
 	done
 }
 
 @test "after SIGKILL during a batch all of it is there or nothing" {
 	for round in $(seq "$rounds"); do
 		before=$(pins_count)
-		dump_lines 300 "batch $round " | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+		batch_lines 300 "batch $round " >"$BATS_TEST_TMPDIR/batch"
 		cp "$BATS_TEST_TMPDIR/batch" "$M/batch" 2>/dev/null 3>&- &
-		copier=$!
-		sleep "0.$(printf %03d $((RANDOM % 60)))"
-		pinfs_kill9 "$M"
-		wait "$copier" || true
-		pinfs_start "$M" "$C"
+		crash 60 $!
 		pins_are "$before" || pins_are $((before + 300))
 	done
 }
@@ -160,13 +142,10 @@ ledger_holds() {
 @test "after SIGKILL during a large batch all of it is there or nothing" {
 	for round in $(seq 3); do
 		before=$(pins_count)
-		dump_lines 6000 "large $round " | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+		batch_lines 6000 "large $round " >"$BATS_TEST_TMPDIR/batch"
 		cp "$BATS_TEST_TMPDIR/batch" "$M/batch" 2>/dev/null 3>&- &
-		copier=$!
-		sleep "0.$(printf %03d $((RANDOM % 600)))"
-		pinfs_kill9 "$M"
-		wait "$copier" && after=$((before + 6000)) || after=$before
-		pinfs_start "$M" "$C"
+		crash 600 $!
+		[ "$wrote" -eq 0 ] && after=$((before + 6000)) || after=$before
 		# What had begun is finished after the start.
 		wait_for 10 eval 'pins_are $after || pins_are $((before + 6000))'
 	done
@@ -175,18 +154,13 @@ ledger_holds() {
 @test "a killed daemon's last document is whole" {
 	cid=$(cid_of whole)
 	for round in $(seq "$rounds"); do
-		last=
 		(
 			for i in $(seq 100000); do
 				bash -c 'echo "{\"name\":\"$1\"}" > "$2"' _ "$i" "$M/pins/$cid.json" 2>/dev/null || exit 0
 				echo "$i" >"$BATS_TEST_TMPDIR/last"
 			done
 		) 3>&- &
-		writer=$!
-		nap
-		pinfs_kill9 "$M"
-		wait "$writer" || true
-		pinfs_start "$M" "$C"
+		crash 300 $!
 		[ -e "$BATS_TEST_TMPDIR/last" ] || continue
 		last=$(cat "$BATS_TEST_TMPDIR/last")
 		name=$(jq -r .name "$M/pins/$cid.json")
@@ -196,11 +170,7 @@ ledger_holds() {
 }
 
 @test "a full disk is: No space left on device, loses nothing, and is survived" {
-	pinfs_stop "$M"
-	small=$BATS_TEST_TMPDIR/small
-	mkdir "$small"
-	mount -t tmpfs -o size=12m none "$small" || skip "a small file system cannot be mounted here"
-	cp -a "$C" "$small/c"
+	on_small_disk 12m
 	pinfs_start "$(mnt 3)" "$small/c"
 	third=$(mnt 3)
 	touch "$third/pins/$(cid_of kept).json"
@@ -219,11 +189,7 @@ ledger_holds() {
 }
 
 @test "a peer starts on a full disk, shows its pins, and takes changes once there is space" {
-	pinfs_stop "$M"
-	small=$BATS_TEST_TMPDIR/small
-	mkdir "$small"
-	mount -t tmpfs -o size=12m none "$small" || skip "a small file system cannot be mounted here"
-	cp -a "$C" "$small/c"
+	on_small_disk 12m
 	mkdir "$small/c/pebble" # a store of the Go program, which is looked at too
 	echo data >"$small/c/pebble/000002.sst"
 	fourth=$(mnt 4)
@@ -281,11 +247,7 @@ ledger_holds() {
 
 @test "a merge that meets a full disk is finished when there is room again" {
 	local left pins
-	pinfs_stop "$M"
-	small=$BATS_TEST_TMPDIR/small
-	mkdir "$small"
-	mount -t tmpfs -o size=96m none "$small" || skip "a small file system cannot be mounted here"
-	cp -a "$C" "$small/c"
+	on_small_disk 96m
 	pinfs_start "$(mnt 3)" "$small/c"
 	third=$(mnt 3)
 	for left in 12 14 10 16 8; do # MiB, until it is full in the midst of applying

@@ -2,10 +2,6 @@
 # Nothing hangs: what every request gets when the disk does not answer, and at the end.
 load lib/common
 
-setup_file() {
-	journey_begin
-}
-
 setup() {
 	daemon_fresh
 	cid=$(cid_of "$BATS_TEST_NAME")
@@ -15,10 +11,6 @@ setup() {
 teardown() {
 	release
 	journey_log
-}
-
-teardown_file() {
-	journey_end
 }
 
 # hold: no commit ends until release.

@@ -4,8 +4,7 @@ load lib/common
 
 setup_file() {
 	journey_begin
-	pinfs_init "$C"
-	pinfs_start "$M" "$C"
+	daemon_fresh
 }
 
 setup() {
@@ -16,14 +15,6 @@ setup() {
 	mkdir "$BATS_TEST_TMPDIR/bad"
 	echo '{"name":"new"}' >"$new"
 	echo '{"name":' >"$bad"
-}
-
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
 }
 
 named() {

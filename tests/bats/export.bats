@@ -15,14 +15,6 @@ setup() {
 	out=$BATS_TEST_TMPDIR/out
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
 @test "the small dump of the reference goes in and comes out byte for byte" {
 	allow_all
 	import_dump "$vectors/dumps/small/export.json"

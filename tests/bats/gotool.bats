@@ -15,14 +15,6 @@ setup() {
 	go_service "$G" init
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
 go_export() {
 	go_service "$G" state export -f "$1"
 }

@@ -4,8 +4,7 @@ load lib/common
 
 setup_file() {
 	journey_begin
-	pinfs_init "$C"
-	pinfs_start "$M" "$C"
+	daemon_fresh
 }
 
 setup() {
@@ -15,14 +14,6 @@ setup() {
 	import_dump "$BATS_FILE_TMPDIR/before"
 	pins_are 40
 	cp "$M/state/export" "$BATS_FILE_TMPDIR/before.export"
-}
-
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
 }
 
 restored() {

@@ -19,15 +19,6 @@ setup() {
 	kubo_rpc id >/dev/null || kubo_start
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	kubo_stop
-	journey_end
-}
-
 pinned() {
 	wait_for 10 kubo_pinned "$1"
 	wait_for 10 status_is "$1" pinned

@@ -21,18 +21,9 @@ setup() {
 	IFS=/ read -r _ _ ip _ port <<<"$(jq -r '.cluster.listen_multiaddress[0]' "$G/service.json")"
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
-# What the real peer logs while it runs; Kubo is not there, which is no matter here.
+# Kubo is not there, which is no matter here.
 go_start() {
-	"$peers_bin/ipfs-cluster-service" -c "$G" daemon >>"$BATS_FILE_TMPDIR/go.log" 2>&1 3>&- &
-	echo $! >"$BATS_FILE_TMPDIR/go.pid"
+	go_daemon "$G"
 	wait_for 30 listening "$(jq -r '.cluster.listen_multiaddress[0]' "$G/service.json")"
 }
 

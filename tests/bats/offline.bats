@@ -12,14 +12,6 @@ setup_file() {
 	pinfs_stop "$M"
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
 offline() {
 	[ ! -e "$M.pid" ] || pinfs_stop "$M"
 	pinfs_start "$M" "$C" -o offline

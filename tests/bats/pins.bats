@@ -4,22 +4,13 @@ load lib/common
 
 setup_file() {
 	journey_begin
-	pinfs_init "$C"
-	pinfs_start "$M" "$C"
+	daemon_fresh
 }
 
 setup() {
 	cid=$(cid_of "$BATS_TEST_NAME")
 	other=$(cid_of "other $BATS_TEST_NAME")
 	pin=$M/pins/$cid.json
-}
-
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
 }
 
 # write DOCUMENT [FILE]: as a shell does it.
@@ -344,7 +335,7 @@ key() {
 @test "a list of 20000 CIDs is pinned and unpinned as one" {
 	local before
 	before=$(pins_count)
-	dump_lines 20000 mass | sed 's/.*"cid":"\([^"]*\)".*/+\1/' >"$BATS_TEST_TMPDIR/batch"
+	batch_lines 20000 mass >"$BATS_TEST_TMPDIR/batch"
 	# One bad line, the last: nothing.
 	(cat "$BATS_TEST_TMPDIR/batch"; echo "-$(cid_of nowhere)") >"$BATS_TEST_TMPDIR/bad"
 	refused "No such file" cp "$BATS_TEST_TMPDIR/bad" "$M/batch"

@@ -18,10 +18,6 @@ teardown() {
 	detach_all
 }
 
-teardown_file() {
-	journey_end
-}
-
 # try SECONDS ARGS...: the program must end by itself; its words and status are in output.
 try() {
 	local seconds=$(($1 * PINFS_SLOW))
@@ -273,7 +269,7 @@ config_copy() {
 
 	go_service "$D" init
 	config_local "$D"
-	"$peers_bin/ipfs-cluster-service" -c "$D" daemon >"$BATS_FILE_TMPDIR/go.log" 2>&1 3>&- &
+	go_daemon "$D"
 	go=$!
 	wait_for 20 test -e "$D/cluster.lock"
 	try 10 -f -o "config=$D" "$M"
@@ -401,7 +397,7 @@ config_copy() {
 	[ "${#lines[@]}" -eq 3 ]
 	# Its daemon listens on those ports.
 	config_set "$D" '.cluster.mdns_interval = "0s"'
-	"$peers_bin/ipfs-cluster-service" -c "$D" daemon >"$BATS_FILE_TMPDIR/go.log" 2>&1 3>&- &
+	go_daemon "$D"
 	go=$!
 	wait_for 20 grep -F "listening on:" "$BATS_FILE_TMPDIR/go.log"
 	stop_pid "$go"

@@ -6,14 +6,6 @@ setup_file() {
 	pinfs_init "$C"
 }
 
-teardown() {
-	journey_log
-}
-
-teardown_file() {
-	journey_end
-}
-
 @test "pinfs returns 0 when the mount is ready" {
 	mkdir -p "$M"
 	run -0 timeout $((20 * PINFS_SLOW)) "$PINFS" -o "config=$C" "$M" 3>&-

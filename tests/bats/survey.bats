@@ -33,11 +33,6 @@ teardown() {
 	pinfs_stop "$M" || true
 }
 
-teardown_file() {
-	kubo_stop
-	journey_end
-}
-
 # calls: how many Kubo has answered.
 calls() {
 	curl -sf "http://127.0.0.1:$kubo_port/debug/metrics/prometheus" |

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What the journeys share. A bats file begins with `load lib/common` and defines setup_file
-# with `journey_begin`, teardown with `journey_log`, teardown_file with `journey_end`.
+# What the journeys share. A bats file begins with `load lib/common`. A setup_file of its own
+# begins with journey_begin, a teardown of its own has journey_log; nobody needs to replace
+# teardown_file, which stops every daemon and detaches every mount.
 #
 # Everything is below $BATS_FILE_TMPDIR. The files run by run-file.sh have loopback and the
 # process table for themselves, so ports are counted up and a leftover cannot disturb anyone.
@@ -19,6 +20,18 @@ esac
 : "${PINFS_SLOW:=1}"
 
 # --- a journey ---------------------------------------------------------------------------
+
+setup_file() {
+	journey_begin
+}
+
+teardown() {
+	journey_log
+}
+
+teardown_file() {
+	journey_end
+}
 
 # journey_begin: the first line of every setup_file.
 journey_begin() {
@@ -231,7 +244,7 @@ pinfs_kill9() {
 	rm -f "$1.pid"
 }
 
-# daemon_fresh: every test with a daemon and a pinset of its own.
+# daemon_fresh: the first daemon, with an empty pinset; in setup, a new one for every test.
 daemon_fresh() {
 	[ ! -e "$M.pid" ] || pinfs_stop "$M"
 	detach_all
@@ -265,6 +278,24 @@ dump_lines() {
 				qq("origins":[],"cid":"b$cid","type":"pin","allocations":[],"max_depth":-1,),
 				qq("reference":null,"timestamp":"2026-11-23T11:31:58Z"}\n);
 		}' "$1" "${2:-pin}"
+}
+
+# cids: the CIDs of the dump on standard input.
+cids() {
+	sed 's/.*"cid":"\([^"]*\)".*/\1/'
+}
+
+# batch_lines N [PREFIX]: what pins the pins of dump_lines through batch.
+batch_lines() {
+	dump_lines "$@" | cids | sed 's/^/+/'
+}
+
+# pins_fill N: the pinset becomes N pins: dump went in, export came out.
+pins_fill() {
+	dump=$BATS_TEST_TMPDIR/dump exported=$BATS_TEST_TMPDIR/export
+	dump_lines "$1" >"$dump"
+	import_dump "$dump"
+	cp "$M/state/export" "$exported"
 }
 
 # import_dump FILE [MNT]
@@ -347,6 +378,13 @@ go_service() {
 	local dir=$1
 	shift
 	timeout 120 "$peers_bin/ipfs-cluster-service" -c "$dir" "$@"
+}
+
+# go_daemon DIR: the real peer in the background, with its id in $!; journey_end stops it at the
+# latest.
+go_daemon() {
+	"$peers_bin/ipfs-cluster-service" -c "$1" daemon >"$BATS_FILE_TMPDIR/go.log" 2>&1 3>&- &
+	echo $! >"$BATS_FILE_TMPDIR/go.pid"
 }
 
 # go_heads DIR: the heads of a folder of the Go program, a CID each line.
