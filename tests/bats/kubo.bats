@@ -109,13 +109,15 @@ pinned() {
 	for i in 1 2 3; do
 		wait_for 15 status_is "$(cid_of "$text $i")" error
 	done
-	for f in "$M"/status/by/error/*; do
+	errors=("$M"/status/by/error/*)
+	for f in "${errors[@]}"; do
 		jq -ec '[.cid, .peer_map[].error]' "$M/status/${f##*/}"
 	done
 	for i in 1 2 3; do
 		kubo_add "$text $i"
 	done
-	for f in "$M"/status/by/error/*; do
+	# What is tried again by itself in between leaves the folder.
+	for f in "${errors[@]}"; do
 		touch "$M/status/${f##*/}"
 	done
 	for i in 1 2 3; do
