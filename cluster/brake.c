@@ -72,6 +72,14 @@ static uint64_t limit_of(const struct brake *b)
 	return tenth > BRAKE_FLOOR ? tenth : BRAKE_FLOOR;
 }
 
+/* So few pins that all may go need no view. */
+static bool worth_a_view(const struct brake *b)
+{
+	uint64_t limit = limit_of(b);
+
+	return b->pins_before > (limit < BRAKE_FLOOR ? limit : BRAKE_FLOOR);
+}
+
 static uint64_t allowance_now(const struct brake *b, int64_t now)
 {
 	return now < b->allowance_until_ms ? b->allowance : 0;
@@ -112,7 +120,7 @@ int brake_check(struct brake *b, const struct store_txn *t, uint64_t n, struct e
 	if (b->burst == 0 && !b->engaged) {
 		b->pins_before = store_info(t)->pins;
 		/* What the writer has committed so far is the state before the burst. */
-		if (!b->view && b->pins_before > BRAKE_FLOOR)
+		if (!b->view && worth_a_view(b))
 			r = store_read(b->store, &b->view);
 	}
 	limit = limit_of(b);
