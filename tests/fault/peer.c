@@ -79,7 +79,7 @@ static void close_cluster(struct peer *p)
 int peer_try_open(struct peer *p, atomic_long *what, long n, struct err *e)
 {
 	struct store_options so = {
-		.folder = p->folder, .map_size = 1u << 28, .max_readers = 64, .broken = &p->broken
+		.folder = p->folder, .map_size = 1u << 30, .max_readers = 64, .broken = &p->broken
 	};
 	struct cluster_events events = { .pin_changed = count_change, .arg = p };
 	struct cluster_options co = { .config = &p->config,
@@ -166,6 +166,18 @@ bool peer_revive(struct peer *p)
 }
 
 /* ---- requests ---- */
+
+struct cluster_request *peer_request(enum cluster_verb verb, const char *text)
+{
+	struct cluster_request *rq = cluster_request_new(verb, 0);
+
+	assert_non_null(rq);
+	if (text) {
+		rq->text = strdup(text);
+		assert_non_null(rq->text);
+	}
+	return rq;
+}
 
 static void fill_item(struct cluster_item *item, const struct peer_step *step)
 {

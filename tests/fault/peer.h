@@ -55,6 +55,7 @@ struct peer_step {
 	bool expires;
 };
 
+struct cluster_request *peer_request(enum cluster_verb verb, const char *text); /* or NULL */
 struct cluster_request *peer_change(const struct peer_step *steps, size_t n);
 /* The same as a large batch is: from a source. @steps live as long as the request. */
 struct cluster_request *peer_change_many(const struct peer_step *steps, size_t n);
