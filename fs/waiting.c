@@ -36,6 +36,7 @@ struct waiting {
 	struct call_after after;
 	uint64_t number;
 	int64_t began_ms, until_ms;
+	atomic_bool posted;      /* req is the loop's from here on */
 	bool answered;           /* loop: before the peer was done */
 	atomic_bool interrupted; /* it has not begun and never will */
 	char path[300];
@@ -181,7 +182,8 @@ static void give_up(struct waiting *w)
 
 static bool is_due(const struct waiting *w, int64_t now)
 {
-	return !w->answered && (w->until_ms <= now || atomic_load(&w->interrupted));
+	return atomic_load(&w->posted) && !w->answered &&
+	       (w->until_ms <= now || atomic_load(&w->interrupted));
 }
 
 static struct waiting *next_due(struct waiting_set *set, int64_t now)
@@ -285,6 +287,7 @@ int call_post(struct call *c, struct cluster_request *rq, const struct call_afte
 	rq->done = request_done;
 	set_add(c->fs->waiting, w);
 	fuse_req_interrupt_func(c->req, interrupted, (void *)(uintptr_t)w->number);
+	atomic_store(&w->posted, true);
 	cluster_post(c->fs->cluster, rq);
 	return CALL_LATER;
 }
