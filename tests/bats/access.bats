@@ -204,7 +204,8 @@ audited() {
 	pinfs_start "$M" "$C"
 	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
 	# The opener is gone when the last byte comes: only the release can commit.
-	bash -c 'exec 5>"$1"; (sleep 0.5; cat "$2" >&5) & ' _ "$M/state/import" "$BATS_TEST_TMPDIR/dump" 3>&-
+	bash -c 'exec 5>"$1"; (while [ -e /proc/$$ ]; do sleep 0.05; done; cat "$2" >&5) & ' \
+		_ "$M/state/import" "$BATS_TEST_TMPDIR/dump" 3>&-
 	wait_for 5 pins_are 3
 	audited '.op == "import" and .program == "bash"'
 }

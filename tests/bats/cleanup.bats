@@ -185,7 +185,7 @@ blank() {
 
 @test "the peer is reset while somebody is in the folder" {
 	(cd "$M/state" && exec sleep 60) 3>&- &
-	sleep 0.3
+	wait_for 5 runs $! sleep
 	rm -r "${M:?}/state"
 	ls "$M/state/export" "$M/state/import"
 	import_dump "$dump"

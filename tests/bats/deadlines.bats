@@ -40,6 +40,11 @@ within() {
 	return "$status"
 }
 
+# touching N: so many programs named touch have not ended.
+touching() {
+	[ "$(pgrep -cx touch)" -eq "$1" ]
+}
+
 short_deadline() {
 	pinfs_stop "$M"
 	config_set "$C" '.fuse.commit_deadline = "1s"'
@@ -106,8 +111,7 @@ short_deadline() {
 		ualarm(20000, 20000);
 		open(my $f, ">", $ARGV[0]) or die "$!";
 		defined(syswrite($f, "{}")) or die "$!";' "$pin" 3>&- &
-	sleep 1
-	alive $!
+	stays 1 alive $!
 	release
 	wait $!
 	[ -e "$pin" ]
@@ -120,7 +124,7 @@ short_deadline() {
 		timeout 30 touch "$M/pins/$(cid_of "many $i").json" 2>/dev/null 3>&- &
 		writers+=($!)
 	done
-	sleep 1
+	wait_for 10 touching 100
 	pinfs_stop "$M" # a failure, when it takes longer or stays mounted
 	release
 	for i in "${writers[@]}"; do

@@ -265,7 +265,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	for signal in TERM KILL; do
 		bash -c '{ printf "{\"name\":\"half\""; exec sleep 60; } > "$1"' _ "$pin" 3>&- &
 		writer=$!
-		wait_for 5 grep -x sleep "/proc/$writer/comm"
+		wait_for 5 runs "$writer" sleep
 		kill "-$signal" "$writer"
 		wait "$writer" || true
 		wait_for 5 fails test -e "$pin"

@@ -82,11 +82,7 @@ pinned() {
 	pinned "$cid"
 	echo '{"name":"moved"}' >"$BATS_TEST_TMPDIR/new"
 	mv "$BATS_TEST_TMPDIR/new" "$pin"
-	end=$((SECONDS + 4))
-	while [ "$SECONDS" -lt "$end" ]; do
-		kubo_pinned "$cid"
-		sleep 0.05
-	done
+	stays 3 kubo_pinned "$cid" # longer than the tracker waits before it unpins
 	[ "$(jq -r .name "$pin")" = moved ]
 }
 
@@ -186,8 +182,7 @@ pinned() {
 	pinned "$cid"
 	cp "$M/state/export" "$BATS_TEST_TMPDIR/dump"
 	rm -rf "${M:?}/state"
-	sleep 3 # longer than the tracker waits before it unpins
-	kubo_pinned "$cid"
+	stays 3 kubo_pinned "$cid" # longer than the tracker waits before it unpins
 	import_dump "$BATS_TEST_TMPDIR/dump"
 	pinned "$cid"
 }
@@ -211,7 +206,7 @@ pinned() {
 	pinned "$cid"
 	kubo_kill9
 	rm "$pin"
-	sleep 3 # longer than the tracker waits before it unpins
+	stays 3 fails test -e "$pin" # longer than the tracker waits before it unpins
 	kubo_start
 	wait_for 20 fails kubo_pinned "$cid"
 }
@@ -250,6 +245,5 @@ pinned() {
 	pinfs_stop "$M"
 	pinfs_start "$M" "$C"
 	touch "$M/status/$cid.json" || true
-	sleep 3 # longer than the tracker waits before it unpins
-	kubo_pinned "$foreign"
+	stays 3 kubo_pinned "$foreign" # longer than the tracker waits before it unpins
 }

@@ -111,6 +111,24 @@ wait_for() {
 	done
 }
 
+# stays SECONDS CMD...: CMD succeeds at every look for that long; for what must not happen.
+stays() {
+	local end=$((SECONDS + $1))
+	shift
+	while [ "$SECONDS" -le "$end" ]; do
+		"$@" >/dev/null || {
+			echo "no longer: $*" >&2
+			return 1
+		}
+		sleep 0.05
+	done
+}
+
+# runs PID PROGRAM: the shell that was started in the background has become PROGRAM.
+runs() {
+	grep -x "$2" "/proc/$1/comm"
+}
+
 # alive PID: true while it runs; a dead child that nobody has waited for does not.
 alive() {
 	local stat
