@@ -45,7 +45,7 @@ touch_pins() {
 	info_is height 0
 }
 
-@test "the delta is cut at the size" {
+@test "the delta is made at max_batch_size operations" {
 	batching 5 1h
 	touch_pins 1 4
 	info_is height 0
@@ -55,7 +55,7 @@ touch_pins() {
 	pins_are 5
 }
 
-@test "the delta is cut at the age" {
+@test "the delta is made at max_batch_age" {
 	batching 100 1s
 	touch_pins 1 3
 	wait_for 5 info_is pending 0
@@ -82,7 +82,7 @@ touch_pins() {
 	[ "$(jq -r .name "$M/pins/$cid.json")" = last ]
 }
 
-@test "a stop makes the delta of what waits" {
+@test "SIGTERM makes the delta of what waits" {
 	batching 100 1h
 	touch_pins 1 3
 	pinfs_stop "$M"
@@ -91,7 +91,7 @@ touch_pins() {
 	pins_are 3
 }
 
-@test "what waits is there after a SIGKILL and becomes a delta" {
+@test "what waits is there after SIGKILL, and its delta is made" {
 	batching 100 1h
 	touch_pins 1 10
 	rm "$M/pins/$(cid_of 'pin 3').json"
@@ -115,7 +115,7 @@ touch_pins() {
 	wait_for 5 info_is pending 0
 }
 
-@test "batching that is switched off cuts what waits before the next pin" {
+@test "after batching is switched off what waited gets its delta" {
 	batching 100 1h
 	touch_pins 1 3
 	pinfs_kill9 "$M"
@@ -125,7 +125,7 @@ touch_pins() {
 	pins_are 4
 }
 
-@test "an import takes what waits with it" {
+@test "an import replaces what waits too" {
 	batching 100 1h
 	touch_pins 1 3
 	dump_lines 5 >"$BATS_TEST_TMPDIR/dump"
@@ -149,7 +149,7 @@ touch_pins() {
 	[ "$(find "$M/status/by/error" -name '*.json' | wc -l)" = 0 ]
 }
 
-@test "a cleanup takes what waits with it" {
+@test "a reset removes what waits too" {
 	batching 100 1h
 	touch_pins 1 3
 	rm -r "$M/state"

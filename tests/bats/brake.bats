@@ -17,65 +17,65 @@ braked() {
 	pins_same "$exported"
 }
 
-@test "rm -rf of all there is" {
+@test "rm -rf of the whole mount stops at 100 pins, and all of them are in backups" {
 	run ! rm -rf "${M:?}"/*
 	[[ $output == *"not permitted"* ]]
 	[ "$(pins_count)" = 50 ]
 	braked
 }
 
-@test "rm of all pins" {
+@test "rm -r of pins stops at 100 pins, and all of them are in backups" {
 	run ! rm -r "${M:?}/pins"
 	[ "$(pins_count)" = 50 ]
 	braked
 }
 
-@test "git clean around the mount" {
+@test "git clean around the mount removes at most 100 pins" {
 	git init -q "$BATS_FILE_TMPDIR"
 	run git -C "$BATS_FILE_TMPDIR" clean -ffdxq -- "${M##*/}"
 	rm -rf "$BATS_FILE_TMPDIR/.git"
 	braked
 }
 
-@test "rsync --delete from an empty folder" {
+@test "rsync --delete from an empty folder removes at most 100 pins" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	run ! rsync -a --delete "$BATS_TEST_TMPDIR/empty/" "$M/pins/"
 	braked
 }
 
-@test "the wrong dump" {
+@test "a dump of other pins is refused: Operation not permitted" {
 	dump_lines 40 wrong >"$BATS_TEST_TMPDIR/wrong"
 	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/wrong"
 	pins_same "$exported"
 	grep -F "state/allow" "$M/why" >/dev/null
 }
 
-@test "a dump cut at the end of a line" {
+@test "a dump that was cut at the end of a line is refused: Operation not permitted" {
 	head -n 60 "$exported" >"$BATS_TEST_TMPDIR/cut"
 	refused "Operation not permitted" import_dump "$BATS_TEST_TMPDIR/cut"
 	pins_same "$exported"
 }
 
-@test "a batch that removes nearly all" {
+@test "a batch that removes nearly all pins is refused whole: Operation not permitted" {
 	cids <"$exported" | sed 's/^/-/' >"$BATS_TEST_TMPDIR/batch"
 	refused "Operation not permitted" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
 	pins_same "$exported"
 }
 
-@test "a reset during a burst" {
+@test "a reset is refused while a mass removal is" {
 	run ! rm -r "${M:?}/pins"
 	refused "Operation not permitted" rm -rf "${M:?}/state"
 	braked
 }
 
-@test "100 pins are removed without a question" {
+@test "100 of 150 pins are removed without a question" {
 	head -n 100 "$exported" | cids | while read -r cid; do
 		rm "${M:?}/pins/$cid.json"
 	done
 	pins_are 50
 }
 
-@test "a number in state/allow lets that many more pass" {
+@test "echo 30 > state/allow lets 30 more removals pass" {
 	run ! rm -r "${M:?}/pins"
 	pins_are 50
 	echo 30 >"$M/state/allow"
@@ -84,7 +84,7 @@ braked() {
 	[ "$(cat "$M/state/allow")" = 0 ]
 }
 
-@test "state/allow lets the dump that removes more than half pass" {
+@test "a number in state/allow also lets a dump pass that removes more than half" {
 	dump_lines 40 wrong >"$BATS_TEST_TMPDIR/wrong"
 	echo 150 >"$M/state/allow"
 	import_dump "$BATS_TEST_TMPDIR/wrong"
@@ -102,12 +102,12 @@ braked() {
 	[ "$(cat "$M/state/allow")" = 50 ]
 }
 
-@test "state/allow takes a number alone" {
+@test "state/allow takes nothing but a number" {
 	refused "Invalid argument" bash -c 'echo many > "$1"' _ "$M/state/allow"
 	refused "Invalid argument" bash -c 'echo -5 > "$1"' _ "$M/state/allow"
 }
 
-@test "fuse.max_unpins sets the limit" {
+@test "fuse.max_unpins says how many pins may go at once" {
 	pinfs_stop "$M"
 	config_set "$C" '.fuse.max_unpins = 10'
 	pinfs_start "$M" "$C"

@@ -20,13 +20,13 @@ blank() {
 	cmp "$exported" "$M/backups/$(backups | tail -n 1)"
 }
 
-@test "the newest backup undoes it" {
+@test "the newest backup, copied onto state/import, undoes a reset" {
 	rm -rf "${M:?}/state"
 	cp "$M/backups/$(backups | tail -n 1)" "$M/state/import"
 	pins_same "$exported"
 }
 
-@test "find -delete and python's rmtree do the same" {
+@test "find -delete and python's rmtree reset the peer too" {
 	find "$M/state" -delete
 	blank
 	import_dump "$dump"
@@ -34,19 +34,19 @@ blank() {
 	blank
 }
 
-@test "config, identity and peerstore are not touched" {
+@test "a reset leaves service.json, identity.json and peerstore as they are" {
 	before=$(cat "$C/service.json" "$C/identity.json" "$C/peerstore" | sha256sum)
 	rm -rf "${M:?}/state"
 	[ "$(cat "$C/service.json" "$C/identity.json" "$C/peerstore" | sha256sum)" = "$before" ]
 }
 
-@test "rmdir alone is: Directory not empty" {
+@test "rmdir of state alone is: Directory not empty" {
 	refused "Directory not empty" rmdir "$M/state"
 	why_says "one program must remove the names in it"
 	pins_same "$exported"
 }
 
-@test "removing names in state without the folder changes nothing, and they are there at once" {
+@test "rm of the files in state, without the folder, changes nothing, and they are there at once" {
 	rm -f "${M:?}/state/export" "$M/state/import"
 	pins_same "$exported"
 	rm -f "${M:?}"/state/*
@@ -157,7 +157,7 @@ blank() {
 	pins_are 1
 }
 
-@test "backups_rotate is honoured, for imports and resets alike" {
+@test "fuse.backups_rotate says how many backups of imports and resets are kept" {
 	pinfs_stop "$M"
 	config_set "$C" '.fuse.backups_rotate = 3'
 	pinfs_start "$M" "$C"
@@ -178,12 +178,12 @@ blank() {
 	cmp "$exported" "$M/backups/$(grep mine <<<"$output")"
 }
 
-@test "a young backup cannot be removed" {
+@test "a backup younger than 24 h cannot be removed" {
 	rm -rf "${M:?}/state"
 	refused "Operation not permitted" rm -f "${M:?}/backups/$(backups | tail -n 1)"
 }
 
-@test "the peer is reset while somebody is in the folder" {
+@test "the peer is reset though a program stands in its folder state" {
 	(cd "$M/state" && exec sleep 60) 3>&- &
 	wait_for 5 runs $! sleep
 	rm -r "${M:?}/state"

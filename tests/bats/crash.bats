@@ -151,7 +151,7 @@ on_small_disk() {
 	done
 }
 
-@test "a killed daemon's last document is whole" {
+@test "after SIGKILL the document that was written last is whole" {
 	cid=$(cid_of whole)
 	for round in $(seq "$rounds"); do
 		(

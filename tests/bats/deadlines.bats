@@ -95,7 +95,7 @@ short_deadline() {
 	[ "$output" = '["done",0,10]' ]
 }
 
-@test "a stopped program takes back what has not begun" {
+@test "a program that is stopped before its commit has begun pins nothing" {
 	hold
 	run within 2500 timeout 1 touch "$pin"
 	[ "$status" -eq 124 ]
@@ -104,7 +104,7 @@ short_deadline() {
 	[ ! -e "$pin" ]
 }
 
-@test "a signal that stops nobody interrupts nothing" {
+@test "a program that handles its signals is not interrupted" {
 	hold
 	perl -MTime::HiRes=ualarm -e '
 		$SIG{ALRM} = sub { };
@@ -134,7 +134,7 @@ short_deadline() {
 	touch "$pin"
 }
 
-@test "SIGTERM with many requests under way answers those that can be" {
+@test "SIGTERM with many requests under way gives none an Input/output error" {
 	local i writers=()
 	for i in $(seq 200); do
 		touch "$M/pins/$(cid_of "many $i").json" 3>&- 2>>"$BATS_TEST_TMPDIR/err" &

@@ -31,44 +31,44 @@ clean() {
 	[ -z "$(find "$M/pins" -mindepth 1 ! -name 'baf*.json')" ]
 }
 
-@test "echo of bash" {
+@test "echo in bash writes a pin" {
 	bash -c 'echo "{\"name\":\"new\"}" > "$1"' _ "$pin"
 	named new
 	run ! bash -c 'echo "{\"name\":}" > "$1"' _ "$pin"
 	named new
 }
 
-@test "echo of dash" {
+@test "echo in dash writes a pin" {
 	dash -c 'echo "{\"name\":\"new\"}" > "$1"' _ "$pin"
 	named new
 	run ! dash -c 'echo "{\"name\":}" > "$1"' _ "$pin"
 	named new
 }
 
-@test "printf, the document in several writes" {
+@test "printf writes a pin in several pieces" {
 	bash -c '{ printf "{\"name\""; printf ":\"new\""; printf "}\n"; } > "$1"' _ "$pin"
 	named new
 }
 
-@test "several programs write one document through one redirection" {
+@test "several programs write one pin through one redirection" {
 	dash -c '{ echo "{"; cat "$2"; echo "}"; } > "$1"' _ "$pin" <(echo '"name":"new"')
 	named new
 }
 
-@test "cp" {
+@test "cp writes a pin, and fails when it was refused" {
 	cp "$new" "$pin"
 	named new
 	refused "Invalid argument" cp "$bad" "$pin"
 	named new
 }
 
-@test "cp -a" {
+@test "cp -a writes a pin" {
 	touch -d 2020-01-01 "$new"
 	cp -a "$new" "$pin"
 	named new
 }
 
-@test "cat with a redirection, in bash and dash" {
+@test "cat with a redirection writes a pin, in bash and dash" {
 	old
 	bash -c 'cat "$1" > "$2"' _ "$new" "$pin"
 	named new
@@ -79,7 +79,7 @@ clean() {
 	named new
 }
 
-@test "dd, with and without fsync, also byte by byte" {
+@test "dd writes a pin, with and without fsync, also byte by byte" {
 	dd if="$new" of="$pin" status=none
 	named new
 	old
@@ -92,14 +92,14 @@ clean() {
 	named new
 }
 
-@test "tee" {
+@test "tee writes a pin" {
 	tee "$pin" <"$new" >/dev/null
 	named new
 	run ! tee "$pin" <"$bad"
 	named new
 }
 
-@test "sed -i" {
+@test "sed -i edits a pin" {
 	old
 	sed -i 's/"name": ".*"/"name": "new"/' "$pin"
 	named new
@@ -109,7 +109,7 @@ clean() {
 	clean
 }
 
-@test "perl -pi" {
+@test "perl -pi edits a pin" {
 	old
 	perl -pi -e 's/"old"/"new"/' "$pin"
 	named new
@@ -117,7 +117,7 @@ clean() {
 	clean
 }
 
-@test "vim" {
+@test "vim edits a pin" {
 	old
 	vim_ex '%s/"old"/"new"/' "$pin"
 	named new
@@ -125,7 +125,7 @@ clean() {
 	clean
 }
 
-@test "vim with a backup by renaming" {
+@test "vim edits a pin and keeps a backup by renaming" {
 	old
 	vim_ex 'set backupcopy=no | %s/"old"/"new"/' "$pin"
 	named new
@@ -138,7 +138,7 @@ clean() {
 	clean
 }
 
-@test "an editor that renames the pin to a backup and writes it anew" {
+@test "an editor may rename a pin to a backup and write it anew" {
 	old
 	cp "$pin" "$BATS_TEST_TMPDIR/edited"
 	mv "$pin" "$pin~"
@@ -149,7 +149,7 @@ clean() {
 	clean
 }
 
-@test "the lock of emacs" {
+@test "emacs may lock a pin by a link beside it" {
 	old
 	ln -s user@host.1 "$M/pins/.#$cid.json" || skip "symlinks are refused, which emacs accepts"
 	sed 's/"old"/"new"/' "$pin" >"$BATS_TEST_TMPDIR/edited"
@@ -159,7 +159,7 @@ clean() {
 	clean
 }
 
-@test "python" {
+@test "python writes a pin, and fails when it was refused" {
 	python3 -c 'import sys; open(sys.argv[1], "w").write("{\"name\":\"new\"}\n")' "$pin"
 	named new
 	refused "Invalid argument" python3 -c 'import sys
@@ -167,7 +167,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	named new
 }
 
-@test "jq into a copy, copied back" {
+@test "jq edits a copy of a pin, which is copied back" {
 	old
 	jq '.name = "new"' "$pin" >"$BATS_TEST_TMPDIR/t"
 	cp "$BATS_TEST_TMPDIR/t" "$pin"
@@ -182,7 +182,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	[ "$(jq -r .metadata.k "$pin")" = v ]
 }
 
-@test "rsync" {
+@test "rsync writes a pin, and fails when it was refused" {
 	rsync -a "$new" "$M/pins/"
 	named new
 	clean
@@ -191,7 +191,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	clean
 }
 
-@test "rsync --inplace" {
+@test "rsync --inplace writes a pin" {
 	old
 	rsync -a --inplace --ignore-times "$new" "$M/pins/"
 	named new
@@ -217,7 +217,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	[ "$(stat -c %Y "$pin")" = "$(stat -c %Y "$BATS_TEST_TMPDIR/saved.json")" ]
 }
 
-@test "tar" {
+@test "tar unpacks a pin" {
 	old
 	tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/t.tar" "$cid.json"
 	tar -C "$M/pins" -xf "$BATS_TEST_TMPDIR/t.tar"
@@ -225,7 +225,7 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	clean
 }
 
-@test "mv" {
+@test "mv writes a pin, and keeps the file when it was refused" {
 	old
 	mv "$new" "$pin"
 	named new
@@ -234,13 +234,13 @@ with open(sys.argv[1], "w") as f: f.write("{\"name\":\n")' "$pin"
 	[ -e "$bad" ] # what could not be stored is not lost
 }
 
-@test "install" {
+@test "install writes a pin" {
 	old
 	install -m 644 "$new" "$pin"
 	named new
 }
 
-@test "mv of a scratch name onto the pin" {
+@test "mv of a scratch name onto a pin writes it" {
 	cp "$new" "$M/pins/.draft"
 	mv "$M/pins/.draft" "$pin"
 	named new

@@ -50,7 +50,7 @@ setup() {
 	cmp <(tail -n 3 "$dump") <(tail -n 3 "$M/state/export")
 }
 
-@test "the size is exact and the block size 1 MiB" {
+@test "stat shows the exact size of the dump, and blocks of 1 MiB" {
 	[ "$(stat -c %s "$M/state/export")" = "$(wc -c <"$dump")" ]
 	[ "$(stat -c %o "$M/state/export")" = 1048576 ]
 	[ "$(jq .bytes "$M/state/info.json")" = "$(wc -c <"$dump")" ]
@@ -62,7 +62,7 @@ setup() {
 	cmp "$out.a" "$out.b"
 }
 
-@test "the lines are as many as the pins" {
+@test "the dump has as many lines as there are pins" {
 	[ "$(wc -l <"$M/state/export")" = "$(pins_count)" ]
 }
 
@@ -146,7 +146,7 @@ in_a_file() {
 	wait "$writer"
 }
 
-@test "the dump cannot be written" {
+@test "writing to state/export is: Permission denied" {
 	refused "Permission denied" bash -c 'echo x > "$1"' _ "$M/state/export"
 	refused "Permission denied" bash -c 'echo x >> "$1"' _ "$M/state/export"
 }
@@ -157,7 +157,7 @@ in_a_file() {
 	pins_same "$out"
 }
 
-@test "state is browsed by its owner and a group alone" {
+@test "the modes of state let in its owner and a group alone" {
 	[ "$(stat -c %a "$M/state")" = 750 ]
 	[ "$(stat -c %a "$M/state/export")" = 440 ]
 	[ "$(stat -c %a "$M/state/import")" = 640 ]

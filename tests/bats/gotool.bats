@@ -44,7 +44,7 @@ go_export() {
 	cmp "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
 }
 
-@test "the same dump gives the same head in both" {
+@test "the same dump gives the same head in pinfs and in the Go tool" {
 	dump_lines 9000 >"$BATS_TEST_TMPDIR/large" # more than one delta
 	tac "$BATS_TEST_TMPDIR/large" >"$BATS_TEST_TMPDIR/reversed"
 	for dump in "$vectors/dumps/small/export.json" "$vectors/dumps/medium/import.json" \
@@ -59,7 +59,7 @@ go_export() {
 	done
 }
 
-@test "the height is that of the Go tool" {
+@test "the height after an import is that of the Go tool" {
 	dump_lines 9000 >"$BATS_TEST_TMPDIR/large"
 	go_service "$G" state import -f "$BATS_TEST_TMPDIR/large"
 	allow_all

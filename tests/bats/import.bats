@@ -45,7 +45,7 @@ bad_import() {
 	[ "$(result removed)" = 40 ]
 }
 
-@test "state/import then is the accepted dump" {
+@test "state/import reads as the dump that was accepted last" {
 	import_dump "$new"
 	cmp "$new" "$M/state/import"
 }
@@ -151,7 +151,7 @@ bad_import() {
 	restored
 }
 
-@test "a bare cid gets the defaults" {
+@test "a line with nothing but a cid gets the defaults" {
 	cid=$(cid_of "$BATS_TEST_NAME")
 	echo "{\"cid\":\"$cid\"}" >"$new"
 	import_dump "$new"
@@ -168,7 +168,7 @@ bad_import() {
 	[ "$(jq -r .type "$M/pins/$cid.json")" = pin ]
 }
 
-@test "the first line may override the factors" {
+@test "a first line may override the replication factors" {
 	{
 		echo '{"import":{"replication_factor_min":1,"replication_factor_max":1}}'
 		cat "$new"
@@ -178,7 +178,7 @@ bad_import() {
 	[ "$(jq .replication_factor_max "$M/state/export" | sort -u)" = 1 ]
 }
 
-@test "merge adds and overwrites, and removes nothing" {
+@test "an import with the method merge adds and overwrites, and removes nothing" {
 	{
 		echo '{"import":{"method":"merge"}}'
 		cat "$new"
@@ -230,7 +230,7 @@ bad_import() {
 	unchanged
 }
 
-@test "touching import does nothing" {
+@test "touch of state/import does nothing" {
 	touch "$M/state/import"
 	unchanged
 }
@@ -248,7 +248,7 @@ bad_import() {
 	done
 }
 
-@test "a second importer is: Device or resource busy" {
+@test "a second import at the same time is: Device or resource busy" {
 	exec 5>"$M/state/import"
 	head -n 1 "$new" >&5
 	refused "Device or resource busy" import_dump "$new"
@@ -257,7 +257,7 @@ bad_import() {
 	restored
 }
 
-@test "every import leaves the pinset before it in backups" {
+@test "every import leaves the pinset of before it in backups" {
 	import_dump "$new"
 	newest=$(backups | tail -n 1)
 	cmp "$BATS_FILE_TMPDIR/before.export" "$M/backups/$newest"

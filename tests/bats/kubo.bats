@@ -61,14 +61,14 @@ pinned() {
 	wait_for 10 status_is "$cid" pinned
 }
 
-@test "a script waits until the content is pinned" {
+@test "a script waits for a name in status/by/pinned until the content is pinned" {
 	kubo_add "$text"
 	touch "$pin"
 	timeout $((20 * PINFS_SLOW)) bash -c 'until [ -e "$1" ]; do sleep 0.1; done' _ \
 		"$M/status/by/pinned/$cid.json"
 }
 
-@test "a script waits without polling" {
+@test "a script waits for the content with tail -f events" {
 	kubo_add "$text"
 	timeout $((30 * PINFS_SLOW)) bash -c 'tail -n +1 -f "$1" | grep -m 1 "\"pinned\".*$2\|$2.*\"pinned\""' _ \
 		"$M/events" "$cid" >"$BATS_TEST_TMPDIR/event" 2>&1 3>&- &
@@ -121,7 +121,7 @@ pinned() {
 	done
 }
 
-@test "a pin removed behind our back is pinned again" {
+@test "content that was unpinned in Kubo by hand is pinned again" {
 	kubo_add "$text"
 	touch "$pin"
 	pinned "$cid"
@@ -130,7 +130,7 @@ pinned() {
 	pinned "$cid"
 }
 
-@test "a pin update keeps the old pin" {
+@test "a document with pin_update pins the new content and keeps the old pin" {
 	kubo_add "$text"
 	kubo_add "$text newer"
 	newer=$(cid_of "$text newer")
@@ -200,7 +200,7 @@ pinned() {
 	wait_for 15 fails grep -i "kubo" "$M/health/problems"
 }
 
-@test "what was unpinned while Kubo was dead is no orphan after it returns" {
+@test "what was removed while Kubo was dead is unpinned when it is back" {
 	kubo_add "$text"
 	touch "$pin"
 	pinned "$cid"
@@ -221,15 +221,14 @@ pinned() {
 	rm "$pin"
 	wait_for 5 status_is "$cid" unpin_error
 	grep -F "$cid" "$M/status/errors" | grep -F "disallowed by configuration"
-	sleep 3 # longer than the tracker waits before it unpins
-	kubo_pinned "$cid"
+	stays 3 kubo_pinned "$cid" # longer than the tracker waits before it unpins
 	pinfs_stop "$M"
 	config_set "$C" '.ipfs_connector.ipfshttp.unpin_disable = false'
 	pinfs_start "$M" "$C"
 	wait_for 20 fails kubo_pinned "$cid"
 }
 
-@test "the daemon killed between unpin and Kubo leaves no orphan" {
+@test "what was removed right before the daemon was killed is unpinned when it is back" {
 	kubo_add "$text"
 	touch "$pin"
 	pinned "$cid"

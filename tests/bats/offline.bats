@@ -23,9 +23,9 @@ offline() {
 	[ "$(find "$M/pins" -name '*.json' | wc -l)" = 25 ]
 }
 
-@test "offline nothing listens and nothing is dialled" {
+@test "offline the peer has no sockets and is not ready" {
 	offline
-	run ss -Htlnp
+	run -0 ss -Htuanp
 	[[ $output != *pinfs* ]]
 	[ "$(cat "$M/health/ready")" != 1 ]
 }
@@ -56,7 +56,7 @@ offline() {
 	pins_same "$BATS_FILE_TMPDIR/export"
 }
 
-@test "-o ro shows everything and changes nothing" {
+@test "-o offline,ro shows everything and changes nothing" {
 	pinfs_stop "$M"
 	pinfs_start "$M" "$C" -o offline,ro
 	pins_same "$BATS_FILE_TMPDIR/export"

@@ -117,7 +117,7 @@ key() {
 
 @test "an unknown key is refused and the nearest known one is named" {
 	refused "Invalid argument" write '{"nmae":"x"}'
-	why_says '"name"' || why_says "name"
+	why_says 'did you mean "name"?'
 	[ ! -e "$pin" ]
 }
 
@@ -133,7 +133,7 @@ key() {
 	[ "$(key name)" = '"stays"' ]
 }
 
-@test "a wrong type is refused" {
+@test "a value of a wrong type is refused" {
 	refused "Invalid argument" write '{"replication_factor_min":"two"}'
 	[ ! -e "$pin" ]
 }
@@ -175,7 +175,7 @@ key() {
 	refused "Invalid argument" write '{"expire_at":"2001-01-01T00:00:00Z"}'
 }
 
-@test "a failed producer pins nothing" {
+@test "a download that failed pins nothing" {
 	run ! bash -c 'curl -sf http://127.0.0.1:1/ > "$1"' _ "$pin"
 	wait_for 5 fails test -e "$pin"
 }
@@ -188,7 +188,7 @@ key() {
 	[ "$(key name)" = '"whole"' ]
 }
 
-@test "while one writes the others read the committed pin" {
+@test "while a pin is being written it reads as it was committed" {
 	write '{"name":"committed"}'
 	exec 5>"$pin"
 	printf '{"name":' >&5
@@ -198,7 +198,7 @@ key() {
 	[ "$(key name)" = '"next"' ]
 }
 
-@test "a second writer is: Device or resource busy" {
+@test "a second writer of a pin is: Device or resource busy" {
 	exec 5>"$pin"
 	printf '{"name":' >&5
 	refused "Device or resource busy" write '{"name":"second"}'
@@ -223,7 +223,7 @@ key() {
 	[[ $output != *"$hex"* ]]
 }
 
-@test "no directory can be made among the pins, and pins cannot be removed" {
+@test "no folder can be made in pins, and pins itself cannot be removed" {
 	refused "Operation not permitted" mkdir "$M/pins/sub"
 	refused "Device or resource busy" rmdir "$M/pins"
 	refused "Operation not permitted" mkdir "$M/sub"
@@ -239,7 +239,7 @@ key() {
 }
 
 @test "ls of status/by/error is empty when nothing is wrong" {
-	[ -z "$(ls "$M/status/by/pin_error")" ]
+	[ -z "$(ls "$M/status/by/error")" ]
 }
 
 @test "the status of a pin names this peer and its state" {
@@ -300,17 +300,16 @@ a_second_after() {
 	[ "$output" = "$cid" ]
 }
 
-@test "pins are removed by name explicitly; through the view it is refused" {
+@test "rm through by-name is refused; it lists the pins to remove" {
 	write '{"name":"old of this test"}'
-	refused "Operation not permitted" rm "${M:?}/by-name/old of this test/$cid.json" ||
-		refused "Operation not permitted" rm "${M:?}/by-name/old%20of%20this%20test/$cid.json"
-	for f in "$M"/by-name/old*of*this*test/*; do
+	refused "Operation not permitted" rm "${M:?}/by-name/old of this test/$cid.json"
+	for f in "$M/by-name/old of this test"/*; do
 		rm "${M:?}/pins/${f##*/}"
 	done
 	[ ! -e "$pin" ]
 }
 
-@test "jq lists the pins that expire this month" {
+@test "jq lists the pins that expire in a month" {
 	write '{"expire_at":"2091-12-24T00:00:00Z"}'
 	run -0 jq -r 'select(.expire_at | startswith("2091-12")) | .cid' "$M/state/export"
 	[ "$output" = "$cid" ]
@@ -363,8 +362,7 @@ a_second_after() {
 	refused "Invalid argument" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
 	[ ! -e "$pin" ]
 	printf -- '+%s\n-%s\n' "$cid" "$other" >"$BATS_TEST_TMPDIR/batch"
-	refused "No such file" cp "$BATS_TEST_TMPDIR/batch" "$M/batch" ||
-		refused "Invalid argument" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
+	refused "No such file" cp "$BATS_TEST_TMPDIR/batch" "$M/batch"
 	[ ! -e "$pin" ]
 }
 
@@ -379,10 +377,9 @@ a_second_after() {
 	pins_are $((before + 20))
 }
 
-@test "a peer is not removed in crdt" {
+@test "rm of a peer is refused" {
 	id=$(jq -r .id "$M/peers/self")
-	run ! rm "${M:?}/peers/$id.json"
-	[[ $output == *"not permitted"* || $output == *"not supported"* ]]
+	refused "Operation not permitted" rm "${M:?}/peers/$id.json"
 }
 
 @test "peers/self is this peer" {
@@ -390,7 +387,7 @@ a_second_after() {
 	[ "$(jq -r .peername "$M/peers/self")" = alpha ]
 }
 
-@test "rates are in the summary of status" {
+@test "status/summary.json has the rates" {
 	run -0 jq -e 'has("rates")' "$M/status/summary.json"
 }
 
@@ -421,7 +418,7 @@ told() {
 	[ "$(awk '{ print $2 }' <<<"${lines[1]}")" -gt 0 ]
 }
 
-@test "health is a line for cron" {
+@test "health/ready is 1 and health/problems says that Kubo is not there" {
 	[ "$(cat "$M/health/ready")" = 1 ]
 	# Kubo is not there, and it says so.
 	wait_for 10 grep -i kubo "$M/health/problems"
@@ -431,11 +428,10 @@ told() {
 @test "a refusal is in why: program, path, error and reason" {
 	refused "Invalid argument" cp /etc/hostname "$pin"
 	run -0 head -n 1 "$M/why"
-	[[ $output == *cp* ]]
-	[[ $output == *"$cid"* ]]
+	[[ $output == *" cp pins/$cid.json: Invalid argument: "?* ]]
 }
 
-@test "the programs of backups walk the whole mount" {
+@test "find, ls -lR, rsync and tar walk the whole mount" {
 	touch "$pin"
 	timeout $((60 * PINFS_SLOW)) find "$M" >"$BATS_TEST_TMPDIR/all"
 	timeout $((60 * PINFS_SLOW)) ls -lR "$M" >/dev/null

@@ -159,7 +159,7 @@ config_copy() {
 	[[ $output == *raft* ]]
 }
 
-@test "--check of a good folder names what is not there" {
+@test "--check of a good folder says that Kubo is not there" {
 	try 20 --check -o "config=$C"
 	[[ $output == *[Kk]ubo* ]]
 }
@@ -278,7 +278,7 @@ config_copy() {
 	stop_pid "$go"
 }
 
-@test "SIGTERM, SIGINT, umount and fusermount3 -u stop it with 0" {
+@test "SIGTERM, SIGINT, umount and fusermount3 -u end the daemon with 0" {
 	for way in "kill -TERM" "kill -INT" umount "fusermount3 -u"; do
 		# SIGINT is ignored in what a script starts in the background, unless it is given back.
 		env --default-signal=INT "$PINFS" -f -o "config=$C" "$M" >>"$M.log" 2>&1 3>&- &
@@ -298,7 +298,7 @@ config_copy() {
 	done
 }
 
-@test "SIGTERM stops within 10 s though files are open" {
+@test "SIGTERM ends the daemon within 10 s though files are open" {
 	pinfs_start "$M" "$C"
 	exec 5<"$M/state/export"
 	exec 6>"$M/pins/$(cid_of open).json"
@@ -386,7 +386,7 @@ config_copy() {
 	[ "${#lines[@]}" -eq 3 ]
 }
 
-@test "so is one that was made anew with every option, and it finds its pins" {
+@test "a folder that pinfs made anew with every option is accepted by the Go program, with its pins" {
 	skip_without_go
 	IPFS_CLUSTER_PATH=$D try 10 --init
 	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"

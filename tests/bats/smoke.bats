@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# The first minutes: mount, look, pin, unmount, start again.
 load lib/common
 
 setup_file() {
@@ -14,7 +15,7 @@ setup_file() {
 }
 
 @test "fusermount3 -u ends the mount and the daemon" {
-	pid=$(pgrep -x pinfs)
+	pid=$(pgrep -xf "$PINFS -o config=$C $M")
 	fusermount3 -u "$M"
 	wait_for 10 gone "$pid"
 	run ! mounted "$M"

@@ -58,7 +58,7 @@ some_pinned() {
 	[ "$((after - before))" -lt 500 ]
 }
 
-@test "Kubo restarted in the middle ends with every pin" {
+@test "Kubo that dies after an import has every pin when it is back" {
 	pinfs_start "$M" "$C"
 	sed 100q "$BATS_FILE_TMPDIR/cids" | xargs "$peers_bin/ipfs" pin rm >/dev/null
 	import_dump "$BATS_FILE_TMPDIR/dump"

@@ -360,7 +360,7 @@ pins_same() {
 
 # why_says TEXT [MNT]: the newest refusal has these words.
 why_says() {
-	grep -F -- "$1" "${2:-$M}/why" >/dev/null
+	head -n 1 "${2:-$M}/why" | grep -F -- "$1" >/dev/null
 }
 
 # refused ERROR CMD...: CMD fails and says this error in the words of the C library.
