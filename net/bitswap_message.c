@@ -289,7 +289,7 @@ static int read_presence(const struct pb_field *presence, const struct bitswap_v
 
 static int read_message(const uint8_t *p, size_t n, const struct bitswap_visitor *v, struct err *e)
 {
-	struct pb_reader r = { p, p + n };
+	struct pb_reader r = pb_reader_of(p, n);
 	struct pb_field f;
 	int more, bad = 0;
 

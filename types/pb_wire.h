@@ -30,5 +30,11 @@ struct pb_field {
 	size_t n;
 };
 
+/* Of no bytes there may be no address either: of a field that is absent. */
+static inline struct pb_reader pb_reader_of(const uint8_t *p, size_t n)
+{
+	return (struct pb_reader){ p, n > 0 ? p + n : p };
+}
+
 /* The next field: 1, 0 at the end, -EBADMSG. */
 int pb_next(struct pb_reader *r, struct pb_field *ret);

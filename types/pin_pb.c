@@ -413,7 +413,7 @@ static void decode_pin_uint(const struct pb_field *f, struct pin *p)
 int pin_pb_decode(const uint8_t *data, size_t n, struct pin *p, struct err *e)
 {
 	struct decoder d = { .pin = p, .e = e };
-	struct pb_reader r = { data, data + n };
+	struct pb_reader r = pb_reader_of(data, n);
 	struct pb_field f;
 	int more, err = 0;
 

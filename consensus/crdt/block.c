@@ -105,7 +105,7 @@ static int malformed(struct err *e, const char *what)
 
 static int scan_node(const uint8_t *p, size_t n, struct node *ret, struct err *e)
 {
-	struct pb_reader r = { p, p + n };
+	struct pb_reader r = pb_reader_of(p, n);
 	bool links_ended = false;
 	struct pb_field f;
 	int more;
@@ -158,7 +158,7 @@ static int decode_link(const struct pb_field *link, struct cid *ret, struct err 
 static int decode_links(const uint8_t *p, size_t n, struct bump *b, struct block *ret,
 			struct err *e)
 {
-	struct pb_reader r = { p, p + n };
+	struct pb_reader r = pb_reader_of(p, n);
 	size_t max = ret->n_links, i = 0;
 	struct pb_field f;
 

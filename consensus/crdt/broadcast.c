@@ -90,7 +90,7 @@ static int read_head(const struct pb_field *head, struct cid *ret, struct err *e
 static int read_heads(const uint8_t *p, size_t n, struct cid *heads, size_t *ret_n,
 		      size_t *ret_unknown, struct err *e)
 {
-	struct pb_reader r = { p, p + n };
+	struct pb_reader r = pb_reader_of(p, n);
 	struct pb_field f;
 	size_t count = 0, unknown = 0;
 	int more;
