@@ -26,7 +26,6 @@ enum {
 
 #define TYPE_HAVE 1      /* of an entry */
 #define TYPE_DONT_HAVE 1 /* of a presence */
-#define DIGEST_SHA2_256 32
 
 /* ---- writing ---- */
 
@@ -106,9 +105,9 @@ static int put_prefix(struct buf *out, const struct cid *cid)
 	return r < 0 ? r : put_varint(out, length);
 }
 
-int bitswap_put_block(struct buf *message, const struct cid *cid, const void *p, size_t n)
+int bitswap_put_block_head(struct buf *message, const struct cid *cid, size_t n)
 {
-	struct buf prefix = BUF_INIT(0), head = BUF_INIT(0);
+	struct buf head = BUF_INIT(0), prefix = BUF_INIT(0);
 	int r = put_prefix(&prefix, cid);
 
 	if (r == 0)
@@ -123,8 +122,6 @@ int bitswap_put_block(struct buf *message, const struct cid *cid, const void *p,
 		r = put_varint(message, head.len + n);
 	if (r == 0)
 		r = buf_append(message, head.data, head.len);
-	if (r == 0 && n > 0)
-		r = buf_append(message, p, n);
 	buf_deinit(&prefix);
 	buf_deinit(&head);
 	return r;
@@ -253,7 +250,7 @@ static int read_block(const struct pb_field *block, const struct bitswap_visitor
 	more = read_prefix(&prefix, p, e);
 	if (more < 0 || !v || !v->block)
 		return more;
-	if (p[2] != MULTIHASH_SHA2_256 || p[3] != DIGEST_SHA2_256 || data.n > BITSWAP_BLOCK_MAX)
+	if (p[2] != MULTIHASH_SHA2_256 || p[3] != BITSWAP_DIGEST || data.n > BITSWAP_BLOCK_MAX)
 		return 0;
 	cid_of_block(p[0] == 0 ? CODEC_DAG_PB : p[1], data.p, data.n, &cid);
 	if (p[0] == 0) { /* version 0 is the multihash alone */

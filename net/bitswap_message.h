@@ -13,6 +13,9 @@
 #include "util/buf.h"
 #include "util/err.h"
 
+#define BITSWAP_DIGEST 32         /* bytes: sha2-256 is the only hash that blocks are taken under */
+#define BITSWAP_BLOCK_HEAD_MAX 64 /* of a block in a message, before its bytes */
+
 struct bitswap_entry { /* of a wantlist */
 	struct cid cid;
 	int32_t priority;
@@ -25,7 +28,8 @@ struct bitswap_entry { /* of a wantlist */
 int bitswap_put_entry(struct buf *wantlist, const struct bitswap_entry *en);
 /* A message: this wantlist (may be empty), then answers appended by the functions below. */
 int bitswap_put_wantlist(struct buf *message, const struct buf *wantlist, bool full);
-int bitswap_put_block(struct buf *message, const struct cid *cid, const void *p, size_t n);
+/* A block but for its @n bytes, which the caller appends. -EINVAL: not under a hash. */
+int bitswap_put_block_head(struct buf *message, const struct cid *cid, size_t n);
 int bitswap_put_presence(struct buf *message, const struct cid *cid, bool have);
 
 /* ---- reading ---- */
