@@ -24,7 +24,7 @@ struct peer {
 struct host {
 	struct peer peers[PEERS_MAX];
 	size_t n_peers;
-	const struct stream_protocol *offers[OFFERS_MAX];
+	struct stream_protocol offers[OFFERS_MAX];
 	size_t n_offers;
 	struct list watches, streams;
 	size_t n_opened;
@@ -168,11 +168,11 @@ struct stream *host_fake_inbound(struct host *h, const struct peerid *peer, cons
 	struct stream *s = new_stream(h, peer_of(h, peer), false);
 	size_t i = 0;
 
-	while (i < h->n_offers && strcmp(h->offers[i]->name, protocol) != 0)
+	while (i < h->n_offers && strcmp(h->offers[i].name, protocol) != 0)
 		i++;
 	assert(i < h->n_offers);
-	s->protocol = h->offers[i]->name;
-	h->offers[i]->accepted(h->offers[i]->arg, s);
+	s->protocol = h->offers[i].name;
+	h->offers[i].accepted(h->offers[i].arg, s);
 	assert(s->ops || s->state == STREAM_RESET);
 	return s;
 }
@@ -231,6 +231,14 @@ void stream_fake_eof(struct stream *s)
 		s->ops->eof(s->arg, s);
 }
 
+void stream_fake_drained(struct stream *s)
+{
+	assert(s->state == STREAM_OPEN);
+	s->queued = 0;
+	if (s->ops->drained)
+		s->ops->drained(s->arg, s);
+}
+
 void stream_fake_end(struct stream *s, int why)
 {
 	assert(s->state == STREAM_OPEN);
@@ -244,13 +252,18 @@ int host_serve(struct host *h, const struct stream_protocol *p)
 {
 	if (h->n_offers == OFFERS_MAX || h->refuse)
 		return -ENOSPC;
-	h->offers[h->n_offers++] = p;
+	h->offers[h->n_offers++] = *p;
 	return 0;
 }
 
 void host_watch(struct host *h, struct host_watch *w)
 {
 	list_add_tail(&h->watches, &w->item);
+}
+
+void host_unwatch(struct host *h, struct host_watch *w)
+{
+	list_del(&w->item);
 }
 
 bool host_speaks(const struct host *h, const struct peerid *peer, const char *protocol)

@@ -42,4 +42,5 @@ void stream_fake_queue(struct stream *s, size_t n);
 /* What the peer does to a stream. */
 void stream_fake_data(struct stream *s, const void *p, size_t n);
 void stream_fake_eof(struct stream *s);
+void stream_fake_drained(struct stream *s); /* nothing waits any more */
 void stream_fake_end(struct stream *s, int why);
