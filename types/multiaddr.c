@@ -269,6 +269,19 @@ bool multiaddr_in_network(const struct multiaddr *a, const struct multiaddr *fil
 	       cidr.value[0] <= 8 * net.len && same_bits(ip.value, net.value, cidr.value[0]);
 }
 
+bool multiaddr_equal(const struct multiaddr *a, const struct multiaddr *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+uint32_t multiaddr_first(const struct multiaddr *a)
+{
+	struct component c = { 0 };
+	size_t at = 0;
+
+	return next_component(a->bytes, a->len, &at, &c, NULL) == 0 ? c.proto->code : 0;
+}
+
 static bool is_host(const struct multiaddr_proto *proto)
 {
 	switch (proto->code) {
@@ -283,17 +296,39 @@ static bool is_host(const struct multiaddr_proto *proto)
 	}
 }
 
+/* Nothing stands at @at, or only a peer. */
+static bool ends_at(const struct multiaddr *a, size_t at)
+{
+	struct component peer = { 0 };
+
+	return at == a->len || (next_component(a->bytes, a->len, &at, &peer, NULL) == 0 &&
+				peer.proto->code == MULTIADDR_P2P && at == a->len);
+}
+
+int multiaddr_dnsaddr(const struct multiaddr *a, char *ret_name, size_t cap)
+{
+	struct component name = { 0 };
+	size_t at = 0;
+
+	if (next_component(a->bytes, a->len, &at, &name, NULL) < 0 ||
+	    name.proto->code != MULTIADDR_DNSADDR || !ends_at(a, at) || name.len >= cap ||
+	    memchr(name.value, 0, name.len))
+		return -EINVAL;
+	memcpy(ret_name, name.value, name.len);
+	ret_name[name.len] = '\0';
+	return 0;
+}
+
 bool multiaddr_is_plain_tcp(const struct multiaddr *a)
 {
-	struct component host = { 0 }, port = { 0 }, peer = { 0 };
+	struct component host = { 0 }, port = { 0 };
 	size_t at = 0;
 
 	if (next_component(a->bytes, a->len, &at, &host, NULL) < 0 || !is_host(host.proto) ||
 	    next_component(a->bytes, a->len, &at, &port, NULL) < 0 ||
 	    port.proto->code != MULTIADDR_TCP)
 		return false;
-	return at == a->len || (next_component(a->bytes, a->len, &at, &peer, NULL) == 0 &&
-				peer.proto->code == MULTIADDR_P2P && at == a->len);
+	return ends_at(a, at);
 }
 
 int multiaddr_tcp(const struct multiaddr *a, char *ret_host, size_t cap, uint16_t *ret_port,

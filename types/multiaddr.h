@@ -14,6 +14,17 @@
 
 #define MULTIADDR_BYTES_MAX 512
 
+/* The protocols that more than their values are known of, by their numbers. */
+#define MULTIADDR_IP4 4
+#define MULTIADDR_TCP 6
+#define MULTIADDR_IP6 41
+#define MULTIADDR_IPCIDR 43
+#define MULTIADDR_DNS 53
+#define MULTIADDR_DNS4 54
+#define MULTIADDR_DNS6 55
+#define MULTIADDR_DNSADDR 56
+#define MULTIADDR_P2P 421
+
 struct multiaddr {
 	uint16_t len;
 	uint8_t bytes[MULTIADDR_BYTES_MAX];
@@ -21,6 +32,9 @@ struct multiaddr {
 
 int multiaddr_parse(const char *s, size_t n, struct multiaddr *ret, struct err *e); /* -EINVAL */
 int multiaddr_from_bytes(const uint8_t *p, size_t n, struct multiaddr *ret, struct err *e);
+bool multiaddr_equal(const struct multiaddr *a, const struct multiaddr *b);
+/* The number of its first protocol; 0 of an empty one. */
+uint32_t multiaddr_first(const struct multiaddr *a);
 /* Appends the canonical text. */
 int multiaddr_format(const struct multiaddr *a, struct buf *out);
 /* The last /p2p component. -ENOENT when there is none. */
@@ -31,6 +45,9 @@ int multiaddr_add_peerid(struct multiaddr *a, const struct peerid *id);
 void multiaddr_cut_peerid(struct multiaddr *a);
 /* The address of a TCP socket: @n bytes (4 or 16) of an IP address, and a port. */
 void multiaddr_from_tcp(const uint8_t *ip, size_t n, uint16_t port, struct multiaddr *ret);
+/* The name whose records hold addresses: /dnsaddr/NAME, perhaps /p2p behind it, and nothing else.
+ * -EINVAL: another address, or a name that does not fit @cap with its zero. */
+int multiaddr_dnsaddr(const struct multiaddr *a, char *ret_name, size_t cap);
 /* A host and a TCP port, perhaps /p2p behind it, and nothing else: what can be dialled. */
 bool multiaddr_is_plain_tcp(const struct multiaddr *a);
 /* Whether @a begins with an address of the network that @filter is (/ip4/10.0.0.0/ipcidr/8). */

@@ -9,17 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "types/multiaddr.h"
 #include "util/buf.h"
-
-/* The protocols that more than their values are known of. */
-#define MULTIADDR_IP4 4
-#define MULTIADDR_TCP 6
-#define MULTIADDR_IP6 41
-#define MULTIADDR_IPCIDR 43
-#define MULTIADDR_DNS 53
-#define MULTIADDR_DNS4 54
-#define MULTIADDR_DNS6 55
-#define MULTIADDR_P2P 421
 
 #define MULTIADDR_VARIABLE (-1) /* the value follows its length */
 

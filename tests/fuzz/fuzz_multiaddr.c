@@ -31,6 +31,23 @@ static void check_parts(const struct multiaddr *a)
 		assert(peerid_format(&id, peer) < PEERID_TEXT_MAX);
 	if (multiaddr_tcp(a, host, sizeof(host), &port, NULL) == 0)
 		assert(strlen(host) > 0 && strlen(host) < sizeof(host));
+	if (multiaddr_dnsaddr(a, host, sizeof(host)) == 0)
+		assert(strlen(host) > 0 && multiaddr_first(a) == MULTIADDR_DNSADDR);
+	assert(multiaddr_first(a) != 0 && multiaddr_equal(a, a));
+}
+
+/* What is cut off its end can be added again. */
+static void check_peerid(const struct multiaddr *a)
+{
+	struct multiaddr b = *a;
+	struct peerid id;
+
+	multiaddr_cut_peerid(&b);
+	assert(b.len <= a->len && memcmp(a->bytes, b.bytes, b.len) == 0);
+	if (b.len == a->len)
+		return;
+	assert(multiaddr_peerid(a, &id) == 0);
+	assert(multiaddr_add_peerid(&b, &id) == 0 && multiaddr_equal(a, &b));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,10 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (multiaddr_from_bytes(data, size, &a, &e) == 0) {
 		check(&a);
 		check_parts(&a);
+		check_peerid(&a);
 	}
 	if (multiaddr_parse((const char *)data, size, &a, &e) == 0) {
 		check(&a);
 		check_parts(&a);
+		check_peerid(&a);
 	}
 	return 0;
 }

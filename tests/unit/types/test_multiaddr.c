@@ -322,6 +322,202 @@ static void tcp_refuses_a_zero_byte_in_a_name(void **state)
 	assert_int_equal(-EINVAL, multiaddr_tcp(&a, host, sizeof(host), &port, NULL));
 }
 
+#define ALICE "12D3KooWC9oniAazNn9Cynu2go2Se1foC8ywXTBoU9uCcvowzh33"
+#define BOB "12D3KooWLs1NBiycYfM7xFuY5RmcVGgLQvNkkYa2dzRbZPDD1e7j"
+
+static struct multiaddr parse(const char *text)
+{
+	struct multiaddr a;
+
+	if (multiaddr_parse(text, strlen(text), &a, NULL) != 0)
+		fail_msg("\"%s\" is refused", text);
+	return a;
+}
+
+static void a_peer_id_can_be_added_and_cut(void **state)
+{
+	struct multiaddr a = parse("/ip4/1.2.3.4/tcp/1");
+	struct peerid id;
+
+	multiaddr_cut_peerid(&a);
+	check_text(&a, "/ip4/1.2.3.4/tcp/1");
+	assert_int_equal(0, peerid_parse(ALICE, strlen(ALICE), &id, NULL));
+	assert_int_equal(0, multiaddr_add_peerid(&a, &id));
+	check_text(&a, "/ip4/1.2.3.4/tcp/1/p2p/" ALICE);
+	multiaddr_cut_peerid(&a);
+	check_text(&a, "/ip4/1.2.3.4/tcp/1");
+	a = parse("/p2p/" ALICE);
+	multiaddr_cut_peerid(&a);
+	assert_int_equal(0, a.len);
+	multiaddr_cut_peerid(&a);
+	assert_int_equal(0, a.len);
+}
+
+static void only_the_last_component_is_cut(void **state)
+{
+	struct multiaddr a = parse("/ip4/1.2.3.4/tcp/1/p2p/" ALICE "/p2p-circuit/p2p/" BOB);
+
+	multiaddr_cut_peerid(&a);
+	check_text(&a, "/ip4/1.2.3.4/tcp/1/p2p/" ALICE "/p2p-circuit");
+	multiaddr_cut_peerid(&a);
+	check_text(&a, "/ip4/1.2.3.4/tcp/1/p2p/" ALICE "/p2p-circuit");
+}
+
+static void a_peer_id_is_added_only_where_it_fits(void **state)
+{
+	const size_t suffix = 2 + 1 + 38;
+	struct multiaddr a = { .len = MULTIADDR_BYTES_MAX - suffix + 1 }, before;
+	struct peerid id;
+
+	assert_int_equal(0, peerid_parse(ALICE, strlen(ALICE), &id, NULL));
+	memset(a.bytes, 0xcc, sizeof(a.bytes));
+	before = a;
+	assert_int_equal(-EFBIG, multiaddr_add_peerid(&a, &id));
+	assert_memory_equal(&before, &a, sizeof(a));
+	a.len = MULTIADDR_BYTES_MAX;
+	assert_int_equal(-EFBIG, multiaddr_add_peerid(&a, &id));
+	a.len = (uint16_t)(MULTIADDR_BYTES_MAX - suffix);
+	assert_int_equal(0, multiaddr_add_peerid(&a, &id));
+	assert_int_equal(MULTIADDR_BYTES_MAX, a.len);
+}
+
+static void sockets_have_addresses(void **state)
+{
+	static const uint8_t four[] = { 10, 0, 255, 1 };
+	static const uint8_t six[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+	struct multiaddr a, same;
+
+	multiaddr_from_tcp(four, sizeof(four), 9096, &a);
+	check_text(&a, "/ip4/10.0.255.1/tcp/9096");
+	same = parse("/ip4/10.0.255.1/tcp/9096");
+	assert_true(multiaddr_equal(&a, &same));
+	multiaddr_from_tcp(six, sizeof(six), 65535, &a);
+	check_text(&a, "/ip6/2001:db8::1/tcp/65535");
+	assert_false(multiaddr_equal(&a, &same));
+	assert_int_equal(0, multiaddr_from_bytes(a.bytes, a.len, &same, NULL));
+	assert_true(multiaddr_equal(&a, &same));
+}
+
+static void the_first_protocol_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t code;
+	} cases[] = {
+		{ "/ip4/1.2.3.4/tcp/1", MULTIADDR_IP4 }, { "/ip6/::1", MULTIADDR_IP6 },
+		{ "/dns/a/tcp/1", MULTIADDR_DNS },       { "/dns4/a/tcp/1", MULTIADDR_DNS4 },
+		{ "/dns6/a/tcp/1", MULTIADDR_DNS6 },     { "/dnsaddr/a", MULTIADDR_DNSADDR },
+		{ "/p2p/" ALICE, MULTIADDR_P2P },        { "/unix/a", 400 },
+	};
+	const struct multiaddr empty = { 0 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct multiaddr a = parse(cases[i].text);
+
+		assert_int_equal(cases[i].code, multiaddr_first(&a));
+	}
+	assert_int_equal(0, multiaddr_first(&empty));
+}
+
+static void plain_tcp_is_a_host_a_port_and_perhaps_a_peer(void **state)
+{
+	static const struct {
+		const char *text;
+		bool plain;
+	} cases[] = {
+		{ "/ip4/1.2.3.4/tcp/1", true },
+		{ "/ip6/::1/tcp/1", true },
+		{ "/dns/a/tcp/1", true },
+		{ "/dns4/a/tcp/1/p2p/" ALICE, true },
+		{ "/dns6/a/tcp/1", true },
+		{ "/dnsaddr/a/tcp/1", false },
+		{ "/ip4/1.2.3.4", false },
+		{ "/ip4/1.2.3.4/udp/1", false },
+		{ "/ip4/1.2.3.4/tcp/1/ws", false },
+		{ "/ip4/1.2.3.4/tcp/1/p2p/" ALICE "/p2p-circuit", false },
+		{ "/ip4/1.2.3.4/tcp/1/p2p/" ALICE "/p2p/" BOB, false },
+		{ "/p2p/" ALICE, false },
+		{ "/tcp/1", false },
+		{ "/ip6zone/eth0/ip6/fe80::1/tcp/1", false },
+	};
+	const struct multiaddr empty = { 0 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct multiaddr a = parse(cases[i].text);
+
+		if (multiaddr_is_plain_tcp(&a) != cases[i].plain)
+			fail_msg("\"%s\"", cases[i].text);
+	}
+	assert_false(multiaddr_is_plain_tcp(&empty));
+}
+
+static void networks_hold_what_begins_with_their_bits(void **state)
+{
+	static const struct {
+		const char *address, *network;
+		bool inside;
+	} cases[] = {
+		{ "/ip4/10.1.2.3/tcp/1", "/ip4/10.0.0.0/ipcidr/8", true },
+		{ "/ip4/11.1.2.3/tcp/1", "/ip4/10.0.0.0/ipcidr/8", false },
+		{ "/ip4/172.31.255.255", "/ip4/172.16.0.0/ipcidr/12", true },
+		{ "/ip4/172.32.0.0", "/ip4/172.16.0.0/ipcidr/12", false },
+		{ "/ip4/1.2.3.4/udp/1/quic", "/ip4/1.2.3.4/ipcidr/32", true },
+		{ "/ip4/1.2.3.5/udp/1/quic", "/ip4/1.2.3.4/ipcidr/32", false },
+		{ "/ip4/1.2.3.4/tcp/1", "/ip4/0.0.0.0/ipcidr/0", true },
+		{ "/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.4/ipcidr/33", false },
+		{ "/ip4/1.2.3.4/tcp/1", "/ip6/::/ipcidr/0", false },
+		{ "/ip6/fdff::1/tcp/1", "/ip6/fc00::/ipcidr/7", true },
+		{ "/ip6/fe00::1/tcp/1", "/ip6/fc00::/ipcidr/7", false },
+		{ "/ip6/::1/tcp/1", "/ip6/::1/ipcidr/128", true },
+		{ "/ip6/::1/tcp/1", "/ip6/::1/ipcidr/129", false },
+		{ "/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.4", false },
+		{ "/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.4/tcp/1", false },
+		{ "/tcp/1", "/tcp/1/ipcidr/8", false },
+		{ "/dns4/a/tcp/1", "/ip4/0.0.0.0/ipcidr/0", false },
+	};
+	const struct multiaddr empty = { 0 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct multiaddr a = parse(cases[i].address), net = parse(cases[i].network);
+
+		if (multiaddr_in_network(&a, &net) != cases[i].inside)
+			fail_msg("%s in %s", cases[i].address, cases[i].network);
+		assert_false(multiaddr_in_network(&empty, &net));
+		assert_false(multiaddr_in_network(&a, &empty));
+	}
+}
+
+static void dnsaddr_gives_a_name(void **state)
+{
+	static const struct {
+		const char *text, *name; /* NULL: refused */
+	} cases[] = {
+		{ "/dnsaddr/example.org", "example.org" },
+		{ "/dnsaddr/example.org/p2p/" ALICE, "example.org" },
+		{ "/dnsaddr/example.org/tcp/1", NULL },
+		{ "/dns/example.org", NULL },
+		{ "/p2p/" ALICE, NULL },
+	};
+	static const uint8_t zero[] = { 56, 3, 'a', 0, 'b' };
+	struct multiaddr a;
+	char name[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int r;
+
+		a = parse(cases[i].text);
+		r = multiaddr_dnsaddr(&a, name, sizeof(name));
+		assert_int_equal(cases[i].name ? 0 : -EINVAL, r);
+		if (!cases[i].name)
+			continue;
+		assert_string_equal(cases[i].name, name);
+		assert_int_equal(-EINVAL, multiaddr_dnsaddr(&a, name, strlen(cases[i].name)));
+		assert_int_equal(0, multiaddr_dnsaddr(&a, name, strlen(cases[i].name) + 1));
+	}
+	assert_int_equal(0, multiaddr_from_bytes(zero, sizeof(zero), &a, NULL));
+	assert_int_equal(-EINVAL, multiaddr_dnsaddr(&a, name, sizeof(name)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +533,14 @@ int main(void)
 		cmocka_unit_test(the_last_peer_id_is_found),
 		cmocka_unit_test(tcp_gives_host_and_port),
 		cmocka_unit_test(tcp_refuses_a_zero_byte_in_a_name),
+		cmocka_unit_test(a_peer_id_can_be_added_and_cut),
+		cmocka_unit_test(only_the_last_component_is_cut),
+		cmocka_unit_test(a_peer_id_is_added_only_where_it_fits),
+		cmocka_unit_test(sockets_have_addresses),
+		cmocka_unit_test(the_first_protocol_is_told),
+		cmocka_unit_test(plain_tcp_is_a_host_a_port_and_perhaps_a_peer),
+		cmocka_unit_test(networks_hold_what_begins_with_their_bits),
+		cmocka_unit_test(dnsaddr_gives_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
