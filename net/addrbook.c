@@ -9,9 +9,9 @@
 #define FOREVER UINT64_MAX
 
 struct address {
-	struct list item; /* of the peer */
-	enum addrbook_ttl ttl;
-	uint64_t until; /* ms */
+	struct list item; /* of the entry */
+	/* Believed before these times: by what the peer said, and by everything else. */
+	uint64_t said_until, until;
 	uint16_t len;
 	uint8_t bytes[];
 };
@@ -21,6 +21,7 @@ struct entry {
 	struct peerid peer;
 	struct list addresses;
 	size_t n;
+	bool kept;
 };
 
 struct addrbook {
@@ -92,14 +93,21 @@ static struct address *find_address(const struct entry *en, const struct multiad
 	return NULL;
 }
 
+static bool is_believed(const struct address *a, uint64_t now_ms)
+{
+	return a->until > now_ms || a->said_until > now_ms;
+}
+
 static void expire(struct entry *en, uint64_t now_ms)
 {
 	struct list *it, *next;
 
+	if (en->kept)
+		return;
 	list_each_safe (it, next, &en->addresses) {
 		struct address *a = container_of(it, struct address, item);
 
-		if (a->until <= now_ms)
+		if (!is_believed(a, now_ms))
 			forget_address(en, a);
 	}
 }
@@ -112,12 +120,14 @@ static void expire_all(struct addrbook *b, uint64_t now_ms)
 		struct entry *en = container_of(it, struct entry, item);
 
 		expire(en, now_ms);
-		if (en->n == 0)
+		if (en->n == 0 && !en->kept)
 			forget_entry(b, en);
 	}
 }
 
-static size_t copy(const struct entry *en, struct multiaddr *ret, size_t cap)
+/* Copies those that are believed, or those that are not. */
+static size_t copy(const struct entry *en, bool believed, uint64_t now_ms, struct multiaddr *ret,
+		   size_t cap)
 {
 	struct list *it;
 	size_t n = 0;
@@ -125,12 +135,19 @@ static size_t copy(const struct entry *en, struct multiaddr *ret, size_t cap)
 	list_each (it, &en->addresses) {
 		const struct address *a = container_of(it, struct address, item);
 
-		if (n == cap)
-			break;
+		if (is_believed(a, now_ms) != believed || n == cap)
+			continue;
 		ret[n].len = a->len;
 		memcpy(ret[n++].bytes, a->bytes, a->len);
 	}
 	return n;
+}
+
+static size_t copy_all(const struct entry *en, uint64_t now_ms, struct multiaddr *ret, size_t cap)
+{
+	size_t n = copy(en, true, now_ms, ret, cap);
+
+	return n + copy(en, false, now_ms, ret + n, cap - n);
 }
 
 size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
@@ -141,7 +158,7 @@ size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_
 	if (!en)
 		return 0;
 	expire(en, now_ms);
-	return copy(en, ret, cap);
+	return copy_all(en, now_ms, ret, cap);
 }
 
 void addrbook_each(struct addrbook *b, uint64_t now_ms,
@@ -155,89 +172,119 @@ void addrbook_each(struct addrbook *b, uint64_t now_ms,
 	expire_all(b, now_ms);
 	list_each (it, &b->entries) {
 		const struct entry *en = container_of(it, struct entry, item);
+		size_t n = copy_all(en, now_ms, v, ADDRBOOK_PER_PEER_MAX);
 
-		if (!fn(arg, &en->peer, v, copy(en, v, ADDRBOOK_PER_PEER_MAX)))
+		if (n > 0 && !fn(arg, &en->peer, v, n))
 			return;
 	}
 }
 
 /* ---- learning ---- */
 
-static uint64_t life(enum addrbook_ttl ttl, uint64_t now_ms)
-{
-	return ttl == ADDRBOOK_HOUR ? now_ms + ADDRBOOK_HOUR_MS : FOREVER;
-}
-
-static struct entry *entry_make(struct addrbook *b, const struct peerid *peer, uint64_t now_ms)
+static int entry_make(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
+		      struct entry **ret)
 {
 	struct entry *en = find(b, peer);
 
+	*ret = en;
 	if (en)
-		return en;
-	if (b->n >= ADDRBOOK_PEERS_MAX)
+		return 0;
+	if (b->n == ADDRBOOK_PEERS_MAX)
 		expire_all(b, now_ms);
-	en = b->n < ADDRBOOK_PEERS_MAX ? calloc(1, sizeof(*en)) : NULL;
+	if (b->n == ADDRBOOK_PEERS_MAX)
+		return -ENOSPC;
+	en = calloc(1, sizeof(*en));
 	if (!en)
-		return NULL;
+		return -ENOMEM;
 	en->peer = *peer;
 	list_init(&en->addresses);
 	list_add_tail(&b->entries, &en->item);
 	b->n++;
-	return en;
+	*ret = en;
+	return 0;
 }
 
-static int add_new(struct entry *en, const struct multiaddr *a, enum addrbook_ttl ttl,
-		   uint64_t now_ms)
+/* Forgets the oldest address that is not believed any more. */
+static void make_room(struct entry *en, uint64_t now_ms)
 {
-	struct address *new;
+	struct list *it, *next;
 
-	if (en->n >= ADDRBOOK_PER_PEER_MAX)
-		expire(en, now_ms);
-	if (en->n >= ADDRBOOK_PER_PEER_MAX)
+	list_each_safe (it, next, &en->addresses) {
+		struct address *a = container_of(it, struct address, item);
+
+		if (en->n == ADDRBOOK_PER_PEER_MAX && !is_believed(a, now_ms))
+			forget_address(en, a);
+	}
+}
+
+static int address_make(struct entry *en, const struct multiaddr *a, uint64_t now_ms,
+			struct address **ret)
+{
+	struct address *new = find_address(en, a);
+
+	*ret = new;
+	if (new)
+		return 0;
+	make_room(en, now_ms);
+	if (en->n == ADDRBOOK_PER_PEER_MAX)
 		return -ENOSPC;
-	new = malloc(sizeof(*new) + a->len);
+	new = calloc(1, sizeof(*new) + a->len);
 	if (!new)
 		return -ENOMEM;
-	new->ttl = ttl;
-	new->until = life(ttl, now_ms);
 	new->len = a->len;
 	memcpy(new->bytes, a->bytes, a->len);
 	list_add_tail(&en->addresses, &new->item);
 	en->n++;
+	*ret = new;
 	return 0;
 }
 
-int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct multiaddr *a,
-		 enum addrbook_ttl ttl, uint64_t now_ms)
+static void believe(struct address *a, enum addrbook_source source, uint64_t now_ms)
 {
-	struct multiaddr plain = *a;
-	struct address *have;
-	struct peerid named;
-	struct entry *en;
-	int r;
+	switch (source) {
+	case ADDRBOOK_SAID:
+		a->said_until = FOREVER;
+		break;
+	case ADDRBOOK_HEARD:
+		if (a->until < now_ms + ADDRBOOK_HOUR_MS)
+			a->until = now_ms + ADDRBOOK_HOUR_MS;
+		break;
+	case ADDRBOOK_CONFIGURED:
+		a->until = FOREVER;
+		break;
+	}
+}
 
-	if (multiaddr_peerid(a, &named) == 0) {
-		if (!peerid_equal(&named, peer))
-			return -EINVAL;
-		multiaddr_cut_peerid(&plain);
-	}
-	if (plain.len == 0)
+/* @a without the peer at its end, which must be @peer. */
+static int plain_of(const struct multiaddr *a, const struct peerid *peer, struct multiaddr *ret)
+{
+	struct peerid named;
+
+	*ret = *a;
+	multiaddr_cut_peerid(ret);
+	if (ret->len < a->len && (multiaddr_peerid(a, &named) < 0 || !peerid_equal(&named, peer)))
 		return -EINVAL;
-	en = entry_make(b, peer, now_ms);
-	if (!en)
-		return -ENOSPC;
-	have = find_address(en, &plain);
-	if (!have) {
-		r = add_new(en, &plain, ttl, now_ms);
-		if (r < 0 && en->n == 0)
-			forget_entry(b, en);
+	return ret->len > 0 ? 0 : -EINVAL;
+}
+
+int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct multiaddr *a,
+		 enum addrbook_source source, uint64_t now_ms)
+{
+	struct multiaddr plain;
+	struct address *address;
+	struct entry *en;
+	int r = plain_of(a, peer, &plain);
+
+	if (r == 0)
+		r = entry_make(b, peer, now_ms, &en);
+	if (r < 0)
 		return r;
-	}
-	if (ttl >= have->ttl || have->until <= now_ms) {
-		have->ttl = ttl;
-		have->until = life(ttl, now_ms);
-	}
-	return 0;
+	r = address_make(en, &plain, now_ms, &address);
+	if (r == 0)
+		believe(address, source, now_ms);
+	else if (en->n == 0 && !en->kept)
+		forget_entry(b, en);
+	return r;
 }
 
 static void end_said(struct addrbook *b, const struct peerid *peer, uint64_t until)
@@ -250,8 +297,8 @@ static void end_said(struct addrbook *b, const struct peerid *peer, uint64_t unt
 	list_each (it, &en->addresses) {
 		struct address *a = container_of(it, struct address, item);
 
-		if (a->ttl == ADDRBOOK_CONNECTED && a->until > until)
-			a->until = until;
+		if (a->said_until > until)
+			a->said_until = until;
 	}
 }
 
@@ -263,4 +310,14 @@ void addrbook_said_before(struct addrbook *b, const struct peerid *peer, uint64_
 void addrbook_gone(struct addrbook *b, const struct peerid *peer, uint64_t now_ms)
 {
 	end_said(b, peer, now_ms + ADDRBOOK_AFTERWARDS_MS);
+}
+
+int addrbook_keep(struct addrbook *b, const struct peerid *peer, bool kept, uint64_t now_ms)
+{
+	struct entry *en = find(b, peer);
+	int r = en || !kept ? 0 : entry_make(b, peer, now_ms, &en);
+
+	if (r == 0 && en)
+		en->kept = kept;
+	return r;
 }

@@ -1,6 +1,7 @@
 /*
  * The address book: where peers can be dialled, and for how long that is believed. No I/O; one
- * thread at a time. Source: go-libp2p 0.48 peerstore; "Host" in docs/network.md.
+ * thread at a time. Times in ms of any steady clock.
+ * Source: go-libp2p 0.48 peerstore; "Host" in docs/network.md.
  */
 #pragma once
 
@@ -16,10 +17,10 @@
 #define ADDRBOOK_HOUR_MS (60 * 60 * 1000)
 #define ADDRBOOK_AFTERWARDS_MS (15 * 60 * 1000) /* what a peer said, after it has gone */
 
-enum addrbook_ttl {
-	ADDRBOOK_CONNECTED, /* said by the peer itself: while connected, then 15 minutes */
-	ADDRBOOK_HOUR,      /* from a file, or from another peer */
-	ADDRBOOK_PERMANENT, /* configured */
+enum addrbook_source {
+	ADDRBOOK_SAID,       /* by the peer itself: while connected, then 15 minutes */
+	ADDRBOOK_HEARD,      /* from a file, or from another peer: an hour */
+	ADDRBOOK_CONFIGURED, /* for ever */
 };
 
 struct addrbook;
@@ -27,19 +28,22 @@ struct addrbook;
 int addrbook_new(struct addrbook **ret);
 void addrbook_free(struct addrbook *b);
 
-/* Kept without a /p2p of @peer at its end; in the order of coming. An address that is there gets
- * the longer of both lives. -EINVAL: it names another peer; -ENOSPC: over a limit. */
+/* Kept without a /p2p of @peer at its end, in the order of coming. An address of several sources
+ * lives as long as one of them lets it. -EINVAL: it names another peer, or nothing; -ENOSPC: over a
+ * limit. */
 int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct multiaddr *a,
-		 enum addrbook_ttl ttl, uint64_t now_ms);
-/* The peer said anew where it is: what it had said before ends now. */
+		 enum addrbook_source source, uint64_t now_ms);
+/* The peer says anew where it is: what it had said before ends now. */
 void addrbook_said_before(struct addrbook *b, const struct peerid *peer, uint64_t now_ms);
 /* It went: what it said lasts for 15 minutes. */
 void addrbook_gone(struct addrbook *b, const struct peerid *peer, uint64_t now_ms);
+/* What was ever known of this peer is forgotten only to make room, until it is not @kept. */
+int addrbook_keep(struct addrbook *b, const struct peerid *peer, bool kept, uint64_t now_ms);
 
-/* Copies at most @cap addresses that are not over yet; returns how many. */
+/* Copies at most @cap addresses, those first that are believed; returns how many. */
 size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
 		    struct multiaddr *ret, size_t cap);
-/* Each peer that has one; stops when @fn returns false. */
+/* Each peer that has one; stops when @fn returns false. @fn may not change the book. */
 void addrbook_each(struct addrbook *b, uint64_t now_ms,
 		   bool (*fn)(void *arg, const struct peerid *peer, const struct multiaddr *v,
 			      size_t n),

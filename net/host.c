@@ -344,15 +344,15 @@ const struct multiaddr *host_addresses(const struct host *h, size_t *ret_n)
 int host_learn(struct host *h, const struct peerid *peer, const struct multiaddr *a,
 	       enum host_address_ttl ttl)
 {
-	static const enum addrbook_ttl ttls[] = {
-		[HOST_TTL_CONNECTED] = ADDRBOOK_CONNECTED,
-		[HOST_TTL_HOUR] = ADDRBOOK_HOUR,
-		[HOST_TTL_PERMANENT] = ADDRBOOK_PERMANENT,
+	static const enum addrbook_source sources[] = {
+		[HOST_TTL_CONNECTED] = ADDRBOOK_SAID,
+		[HOST_TTL_HOUR] = ADDRBOOK_HEARD,
+		[HOST_TTL_PERMANENT] = ADDRBOOK_CONFIGURED,
 	};
 
 	if (peerid_equal(peer, &h->opt.self->id))
 		return 0;
-	return addrbook_add(h->book, peer, a, ttls[ttl], host_now(h));
+	return addrbook_add(h->book, peer, a, sources[ttl], host_now(h));
 }
 
 void host_each_known(struct host *h,

@@ -179,7 +179,7 @@ static void learn_addresses(struct host *h, struct link *l, const struct identif
 			continue;
 		said = scope_of(&a);
 		if (said == SCOPE_NAME || said <= ours)
-			addrbook_add(h->book, &l->peer->id, &a, ADDRBOOK_CONNECTED, host_now(h));
+			addrbook_add(h->book, &l->peer->id, &a, ADDRBOOK_SAID, host_now(h));
 	}
 }
 
