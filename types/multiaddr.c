@@ -282,6 +282,18 @@ uint32_t multiaddr_first(const struct multiaddr *a)
 	return next_component(a->bytes, a->len, &at, &c, NULL) == 0 ? c.proto->code : 0;
 }
 
+size_t multiaddr_ip(const struct multiaddr *a, uint8_t ret[16])
+{
+	struct component c = { 0 };
+	size_t at = 0;
+
+	if (next_component(a->bytes, a->len, &at, &c, NULL) < 0 ||
+	    (c.proto->code != MULTIADDR_IP4 && c.proto->code != MULTIADDR_IP6))
+		return 0;
+	memcpy(ret, c.value, c.len);
+	return c.len;
+}
+
 static bool is_host(const struct multiaddr_proto *proto)
 {
 	switch (proto->code) {

@@ -37,6 +37,8 @@ bool multiaddr_equal(const struct multiaddr *a, const struct multiaddr *b);
 uint32_t multiaddr_first(const struct multiaddr *a);
 /* Appends the canonical text. */
 int multiaddr_format(const struct multiaddr *a, struct buf *out);
+/* The IP address it begins with: 4 or 16 bytes; 0 where it begins with something else. */
+size_t multiaddr_ip(const struct multiaddr *a, uint8_t ret[16]);
 /* The last /p2p component. -ENOENT when there is none. */
 int multiaddr_peerid(const struct multiaddr *a, struct peerid *ret);
 /* Appends /p2p/@id. -EFBIG. */

@@ -419,6 +419,23 @@ static void the_first_protocol_is_told(void **state)
 	assert_int_equal(0, multiaddr_first(&empty));
 }
 
+static void the_ip_address_in_front_is_told(void **state)
+{
+	static const uint8_t four[] = { 1, 2, 3, 4 }, six[16] = { 0xfe, 0x80, [15] = 1 };
+	struct multiaddr a = parse("/ip4/1.2.3.4/udp/1/quic-v1");
+	uint8_t ip[16];
+
+	assert_int_equal(4, multiaddr_ip(&a, ip));
+	assert_memory_equal(four, ip, 4);
+	a = parse("/ip6/fe80::1");
+	assert_int_equal(16, multiaddr_ip(&a, ip));
+	assert_memory_equal(six, ip, 16);
+	a = parse("/dns/1.2.3.4/tcp/1");
+	assert_int_equal(0, multiaddr_ip(&a, ip));
+	a.len = 0;
+	assert_int_equal(0, multiaddr_ip(&a, ip));
+}
+
 static void plain_tcp_is_a_host_a_port_and_perhaps_a_peer(void **state)
 {
 	static const struct {
@@ -538,6 +555,7 @@ int main(void)
 		cmocka_unit_test(a_peer_id_is_added_only_where_it_fits),
 		cmocka_unit_test(sockets_have_addresses),
 		cmocka_unit_test(the_first_protocol_is_told),
+		cmocka_unit_test(the_ip_address_in_front_is_told),
 		cmocka_unit_test(plain_tcp_is_a_host_a_port_and_perhaps_a_peer),
 		cmocka_unit_test(networks_hold_what_begins_with_their_bits),
 		cmocka_unit_test(dnsaddr_gives_a_name),
