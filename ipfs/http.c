@@ -36,6 +36,9 @@ struct http_req {
 	struct http *h;
 	CURL *easy;
 	bool with_curl;
+	curl_mime *form; /* NULL: no body */
+	struct http_file file;
+	size_t sent; /* bytes of the file */
 	const struct http_ops *ops;
 	void *arg;
 	char *url;
@@ -107,6 +110,7 @@ static void req_free(struct http_req *r)
 {
 	if (r->easy)
 		curl_easy_cleanup(r->easy);
+	curl_mime_free(r->form);
 	free(r->url);
 	free(r);
 }
@@ -346,6 +350,51 @@ static bool set_protocols(CURL *c)
 #endif
 }
 
+static size_t on_send(char *to, size_t size, size_t n, void *arg)
+{
+	struct http_req *r = arg;
+	size_t left = r->file.n - r->sent;
+
+	n = n < left ? n : left;
+	memcpy(to, (const char *)r->file.p + r->sent, n);
+	r->sent += n;
+	return n;
+}
+
+/* A request is sent anew where a kept connection turns out to be dead. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http_req *r = arg;
+
+	if (origin != SEEK_SET || offset < 0 || (size_t)offset > r->file.n)
+		return CURL_SEEKFUNC_FAIL;
+	r->sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static bool set_form(struct http_req *r)
+{
+	curl_mimepart *part;
+
+	r->form = curl_mime_init(r->easy);
+	part = r->form ? curl_mime_addpart(r->form) : NULL;
+	return part && curl_mime_name(part, "file") == CURLE_OK &&
+	       curl_mime_filename(part, "file") == CURLE_OK &&
+	       curl_mime_type(part, "application/octet-stream") == CURLE_OK &&
+	       curl_mime_data_cb(part, (curl_off_t)r->file.n, on_send, on_seek, NULL, r) ==
+		   CURLE_OK &&
+	       curl_easy_setopt(r->easy, CURLOPT_MIMEPOST, r->form) == CURLE_OK;
+}
+
+static bool set_body(struct http_req *r)
+{
+	if (r->file.p)
+		return set_form(r);
+	return curl_easy_setopt(r->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, "") == CURLE_OK &&
+	       curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE, 0L) == CURLE_OK;
+}
+
 static bool set_options(struct http_req *r)
 {
 	CURL *c = r->easy;
@@ -355,9 +404,7 @@ static bool set_options(struct http_req *r)
 		return false;
 #endif
 	return set_protocols(c) && curl_easy_setopt(c, CURLOPT_URL, r->url) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_POSTFIELDS, "") == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, 0L) == CURLE_OK &&
+	       set_body(r) &&
 	       curl_easy_setopt(c, CURLOPT_USERAGENT, "pinfs/" PINFS_VERSION) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
@@ -377,8 +424,9 @@ static uint64_t due_in(const struct http *h, int64_t ms)
 	return ms > 0 ? uv_now(h->loop) + (uint64_t)ms : NEVER;
 }
 
-int http_post(struct http *h, const char *url, const struct http_limits *limits,
-	      const struct http_ops *ops, void *arg, struct http_req **ret)
+int http_post(struct http *h, const char *url, const struct http_file *file,
+	      const struct http_limits *limits, const struct http_ops *ops, void *arg,
+	      struct http_req **ret)
 {
 	struct http_req *r;
 
@@ -391,6 +439,8 @@ int http_post(struct http *h, const char *url, const struct http_limits *limits,
 	r->h = h;
 	r->ops = ops;
 	r->arg = arg;
+	if (file)
+		r->file = *file;
 	r->url = strdup(url);
 	r->easy = curl_easy_init();
 	r->idle_ms = limits->idle_ms > 0 ? (uint64_t)limits->idle_ms : 0;

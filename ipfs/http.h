@@ -46,9 +46,16 @@ int http_new(uv_loop_t *loop, struct http **ret);
 /* Cancels every request, lets their callbacks run, closes all handles, frees, calls @closed. */
 void http_close(struct http *h, void (*closed)(void *arg), void *arg);
 
-/* POST without a body. -ECANCELED once closing. */
-int http_post(struct http *h, const char *url, const struct http_limits *limits,
-	      const struct http_ops *ops, void *arg, struct http_req **ret);
+/* Sent along as the only file of a form. The bytes are the caller's, until done. */
+struct http_file {
+	const void *p;
+	size_t n;
+};
+
+/* POST, without a body where @file is NULL. -ECANCELED once closing. */
+int http_post(struct http *h, const char *url, const struct http_file *file,
+	      const struct http_limits *limits, const struct http_ops *ops, void *arg,
+	      struct http_req **ret);
 void http_cancel(struct http_req *r);        /* of a request that is over already: no-op */
 bool http_is_over(const struct http_req *r); /* cancelled or ended; done may be yet to come */
 void http_touch(struct http_req *r);         /* starts the idle deadline anew */

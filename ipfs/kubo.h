@@ -99,6 +99,17 @@ int kubo_pin_ls(struct kubo *k, enum kubo_pin_kind kind, kubo_pin_each each, kub
 int kubo_swarm_connect(struct kubo *k, const struct multiaddr *addr, kubo_done done, void *arg,
 		       struct kubo_call **ret_call);
 
+/* The peers that Kubo is connected to, one for each connection; of the callback's life. */
+typedef void (*kubo_peers_done)(void *arg, int status, const struct peerid *peers, size_t n,
+				const struct err *e);
+int kubo_swarm_peers(struct kubo *k, kubo_peers_done done, void *arg, struct kubo_call **ret_call);
+
+/* block/put, not pinned, with the codec and the hash of @cid. The bytes are the caller's until
+ * @done. -EBADMSG: they are not the block of that CID (Kubo keeps them under their own).
+ * -EOPNOTSUPP: Kubo has no name for the hash. */
+int kubo_block_put(struct kubo *k, const struct cid *cid, const void *data, size_t n,
+		   kubo_done done, void *arg, struct kubo_call **ret_call);
+
 /* repo/gc, streamed: @each per removed key or error. */
 typedef void (*kubo_gc_each)(void *arg, const char *key, const char *error);
 int kubo_repo_gc(struct kubo *k, kubo_gc_each each, kubo_done done, void *arg,

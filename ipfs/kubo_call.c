@@ -189,7 +189,8 @@ int kubo_call_start(struct kubo_call *c, int64_t total_ms, int64_t idle_ms,
 	r = buf_terminate(&url);
 	if (r < 0)
 		goto out;
-	r = http_post(c->k->http, (const char *)url.data, &limits, &call_http_ops, c, &c->req);
+	r = http_post(c->k->http, (const char *)url.data, c->file.p ? &c->file : NULL, &limits,
+		      &call_http_ops, c, &c->req);
 out:
 	buf_deinit(&url);
 	if (r < 0)

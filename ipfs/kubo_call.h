@@ -13,6 +13,7 @@
 #include "util/buf.h"
 
 #define KUBO_VALUE_MAX (1 << 20)  /* bytes of one JSON value: "id" of a well connected node */
+#define KUBO_PEERS_MAX (4 << 20)  /* bytes of "swarm/peers": some 20 000 connections */
 #define KUBO_LINE_MAX (16 << 10)  /* bytes of one value of the streams, which hold one CID */
 #define KUBO_ERROR_MAX (64 << 10) /* bytes of an answer that is an error */
 #define KUBO_PATH_MAX (16 << 10)
@@ -39,10 +40,11 @@ struct kubo_call {
 	const struct kubo_call_ops *ops;
 	struct buf path; /* "pin/rm?arg=..." */
 	bool path_broken;
-	struct stream stream; /* an answer with code 200 */
-	struct buf refusal;   /* an answer with another code */
-	bool answered;        /* set by value: the answer says that it is done */
-	struct err told;      /* an error that came as a value of the answer */
+	struct http_file file; /* to be sent along; set between new and start */
+	struct stream stream;  /* an answer with code 200 */
+	struct buf refusal;    /* an answer with another code */
+	bool answered;         /* set by value: the answer says that it is done */
+	struct err told;       /* an error that came as a value of the answer */
 };
 
 /* NULL without memory. @size: of the struct that begins with the call. */

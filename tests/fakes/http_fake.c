@@ -26,6 +26,8 @@ struct http_fake {
 	size_t n_routes, requests, connections, open;
 	bool closed; /* the listener is */
 	char last[REQUEST_MAX];
+	char body[REQUEST_MAX];
+	size_t body_len;
 };
 
 struct conn {
@@ -36,6 +38,8 @@ struct conn {
 	int handles;
 	char in[REQUEST_MAX];
 	size_t in_len;
+	char body[REQUEST_MAX];
+	size_t body_len, body_left;        /* kept; yet to come */
 	const struct http_fake_step *step; /* NULL: waiting for a request */
 	size_t at;                         /* in a step that writes many times */
 };
@@ -221,6 +225,8 @@ static void on_request(struct conn *c)
 
 	f->requests++;
 	snprintf(f->last, sizeof(f->last), "%.*s", (int)strcspn(c->in, "\r"), c->in);
+	memcpy(f->body, c->body, c->body_len);
+	f->body_len = c->body_len;
 	c->in_len = 0;
 	c->step = path ? find(f, path) : NULL;
 	if (!c->step)
@@ -235,18 +241,49 @@ static void on_alloc(uv_handle_t *u, size_t hint, uv_buf_t *buf)
 	*buf = uv_buf_init(c->in + c->in_len, (unsigned)(REQUEST_MAX - 1 - c->in_len));
 }
 
+/* Keeps the start of the body, and lets the rest pass. */
+static void take_body(struct conn *c, const char *p, size_t n)
+{
+	size_t room = sizeof(c->body) - c->body_len, kept = n < room ? n : room;
+
+	memcpy(c->body + c->body_len, p, kept);
+	c->body_len += kept;
+	c->body_left -= n < c->body_left ? n : c->body_left;
+	if (c->body_left == 0)
+		on_request(c);
+}
+
+/* The header is there: what it says comes behind it. */
+static void on_header(struct conn *c, const char *end)
+{
+	const char *length = strstr(c->in, "Content-Length: ");
+	size_t header = (size_t)(end - c->in), behind = c->in_len - header;
+
+	c->body_len = 0;
+	c->body_left = length && length < end ? strtoul(length + 16, NULL, 10) : 0;
+	c->in_len = header; /* the rest of the room is the body's */
+	take_body(c, end, behind);
+}
+
 static void on_read(uv_stream_t *u, ssize_t n, const uv_buf_t *buf)
 {
 	struct conn *c = u->data;
+
+	const char *end;
 
 	if (n < 0) {
 		conn_close(c);
 		return;
 	}
+	if (c->body_left > 0) { /* behind the header, which stays where it is */
+		take_body(c, buf->base, (size_t)n);
+		return;
+	}
 	c->in_len += (size_t)n;
 	c->in[c->in_len] = '\0';
-	if (strstr(c->in, "\r\n\r\n"))
-		on_request(c);
+	end = strstr(c->in, "\r\n\r\n");
+	if (end)
+		on_header(c, end + 4);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -319,6 +356,12 @@ size_t http_fake_open(const struct http_fake *f)
 const char *http_fake_last(const struct http_fake *f)
 {
 	return f->last;
+}
+
+const char *http_fake_body(const struct http_fake *f, size_t *ret_n)
+{
+	*ret_n = f->body_len;
+	return f->body;
 }
 
 static void on_listener_closed(uv_handle_t *u)

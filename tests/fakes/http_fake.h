@@ -38,5 +38,7 @@ size_t http_fake_requests(const struct http_fake *f);
 size_t http_fake_connections(const struct http_fake *f); /* ever accepted */
 size_t http_fake_open(const struct http_fake *f);        /* open now */
 const char *http_fake_last(const struct http_fake *f);
+/* The body of the last request, of which the first bytes are kept. */
+const char *http_fake_body(const struct http_fake *f, size_t *ret_n);
 /* Freed once the loop has run. */
 void http_fake_close(struct http_fake *f);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/container.h"
+
 #define GUARD_MS 20000
 
 static void on_guard(uv_timer_t *t)
@@ -146,6 +148,17 @@ void got_repo(void *arg, int status, const struct kubo_repo *r, const struct err
 	got_done(g, status, e);
 }
 
+void got_peers(void *arg, int status, const struct peerid *v, size_t n, const struct err *e)
+{
+	struct got *g = arg;
+
+	assert_true(n <= ARRAY_LEN(g->peers));
+	for (size_t i = 0; i < n; i++)
+		g->peers[i] = v[i];
+	g->n_peers = n;
+	got_done(g, status, e);
+}
+
 void got_kind(void *arg, int status, enum kubo_pin_kind kind, const struct err *e)
 {
 	struct got *g = arg;
@@ -180,4 +193,22 @@ void got_gc(void *arg, const char *key, const char *error)
 
 	g->each++;
 	snprintf(g->text, sizeof(g->text), "%s|%s", key ? key : "", error ? error : "");
+}
+
+void wants_ok(struct got *g)
+{
+	assert_int_equal(g->done, 0); /* never from inside the starting function */
+	fix_wait(g->f, &g->done);
+	assert_int_equal(g->done, 1);
+	if (g->status)
+		fail_msg("%d: %s", g->status, g->err.msg);
+	assert_false(g->has_err);
+}
+
+void wants_request(struct fix *f, const char *path)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "POST /api/v0/%s HTTP/1.1", path);
+	assert_string_equal(http_fake_last(f->fake), line);
 }

@@ -45,8 +45,10 @@ struct got {
 	enum kubo_pin_kind kind;
 	struct kubo_repo repo;
 	struct kubo_id id;
-	char address[128];              /* the first one */
-	char text[256];                 /* the last key or error of gc */
+	char address[128]; /* the first one */
+	char text[256];    /* the last key or error of gc */
+	struct peerid peers[4];
+	size_t n_peers;
 	struct got *other;              /* for the two below */
 	void (*on_each)(struct got *g); /* further things to do */
 	void (*on_done)(struct got *g);
@@ -67,7 +69,13 @@ void fix_on_closed(void *arg);                 /* for kubo_close; @arg: the stru
 void got_done(void *arg, int status, const struct err *e);
 void got_id(void *arg, int status, const struct kubo_id *id, const struct err *e);
 void got_repo(void *arg, int status, const struct kubo_repo *r, const struct err *e);
+void got_peers(void *arg, int status, const struct peerid *v, size_t n, const struct err *e);
 void got_kind(void *arg, int status, enum kubo_pin_kind kind, const struct err *e);
 void got_progress(void *arg, uint64_t nodes);
 void got_pin(void *arg, const struct cid *cid);
 void got_gc(void *arg, const char *key, const char *error);
+
+/* Waits for the end of a call: it went well. */
+void wants_ok(struct got *g);
+/* The last request was a POST to this path, below /api/v0/. */
+void wants_request(struct fix *f, const char *path);

@@ -16,24 +16,6 @@
 
 static const struct http_fake_step rm_steps[] = { HEAD(200), { FAKE_CHUNK, PINS_A }, { FAKE_END } };
 
-static void wants_ok(struct got *g)
-{
-	assert_int_equal(g->done, 0); /* never from inside the starting function */
-	fix_wait(g->f, &g->done);
-	assert_int_equal(g->done, 1);
-	if (g->status)
-		fail_msg("%d: %s", g->status, g->err.msg);
-	assert_false(g->has_err);
-}
-
-static void wants_request(struct fix *f, const char *path)
-{
-	char line[1024];
-
-	snprintf(line, sizeof(line), "POST /api/v0/%s HTTP/1.1", path);
-	assert_string_equal(http_fake_last(f->fake), line);
-}
-
 static void id_reads_the_answer(void **state)
 {
 	static const struct http_fake_step steps[] = {
@@ -248,20 +230,6 @@ static void gc_tells_keys_and_errors(void **state)
 	assert_string_equal(g.text, "|could not read");
 }
 
-static void swarm_connect_escapes_the_address(void **state)
-{
-	struct fix *f = *state;
-	struct got g = { .f = f };
-	struct multiaddr a;
-	const char *text = "/ip4/127.0.0.1/tcp/4001";
-
-	fix_serve_text(f, "/api/v0/swarm/connect", "{\"Strings\":[\"connect 12D3 success\"]}\n");
-	assert_int_equal(multiaddr_parse(text, strlen(text), &a, NULL), 0);
-	assert_int_equal(kubo_swarm_connect(f->kubo, &a, got_done, &g, NULL), 0);
-	wants_ok(&g);
-	wants_request(f, "swarm/connect?arg=%2Fip4%2F127.0.0.1%2Ftcp%2F4001");
-}
-
 static void an_address_without_tcp_is_refused(void **state)
 {
 	struct fix *f = *state;
@@ -380,7 +348,6 @@ int main(void)
 		T(pin_ls_of_nothing_is_an_empty_answer),
 		T(pin_ls_streams_10000_pins_in_bounded_memory),
 		T(gc_tells_keys_and_errors),
-		T(swarm_connect_escapes_the_address),
 		T(an_address_without_tcp_is_refused),
 		T(a_node_may_have_a_name),
 		T(proxies_of_the_environment_are_not_used),
