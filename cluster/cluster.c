@@ -222,7 +222,7 @@ static void gc_start(struct cluster_request *rq)
 	if (!c->tracker)
 		r = err_set(&rq->error, -EROFS, "offline: there is no Kubo");
 	else
-		r = tracker_gc(c->tracker);
+		r = tracker_gc(c->tracker, NULL);
 	if (r == -EBUSY)
 		err_set(&rq->error, r, "a garbage collection is running");
 	request_end(rq, r);

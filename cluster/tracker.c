@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/clock.h"
 
@@ -11,6 +12,29 @@ void tracker_tell(struct tracker *t, const struct cid *cid, uint64_t serial, enu
 {
 	if (t->opt.events.changed)
 		t->opt.events.changed(t->opt.events.arg, cid, serial, status, error ? error : "");
+}
+
+void tracker_tell_now(struct tracker *t, const uint64_t *serials, unsigned n)
+{
+	struct store_txn *txn;
+
+	if (n == 0 || t->closing || store_read(t->opt.store, &txn) < 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		char error[STATUS_ERROR_MAX + 1] = "";
+		struct status_row status;
+		struct pin_row row;
+		struct cid cid;
+
+		if (pinset_row(txn, serials[i], &row) < 0 ||
+		    status_get(txn, serials[i], &status) < 0 ||
+		    cid_from_bytes(row.cid, row.cid_len, &cid, NULL) < 0)
+			continue;
+		if (status.error_len <= STATUS_ERROR_MAX)
+			memcpy(error, status.error, status.error_len);
+		tracker_tell(t, &cid, serials[i], status.status, error);
+	}
+	store_read_end(txn);
 }
 
 /* ---- timers ---- */

@@ -60,6 +60,34 @@ void tracker_replaced(struct tracker *t); /* anything may have changed: look at 
 void tracker_recover(struct tracker *t, uint64_t serial);
 void tracker_recover_all(struct tracker *t);
 
+#define TRACKER_RECOVERY_MAX 500
+
+/* What failed, queued again for somebody who wants to know what that was. Embedded by who asks and
+ * zeroed at first; lives until done. Kubo need not be there. */
+struct tracker_recovery {
+	/* Loop's thread, when it is durable. 1: there may be more; 0: that was all; -errno. */
+	void (*done)(struct tracker_recovery *r, int status);
+	uint64_t serials[TRACKER_RECOVERY_MAX]; /* the pins that were queued */
+	unsigned n;
+
+	/* private */
+	struct tracker *t;
+	struct store_batch batch;
+	unsigned list; /* the place of the pass over all of them */
+	struct status_place place;
+	uint64_t serial;
+	struct cid cid;
+};
+
+/* Pins in error, and those that Kubo has lost: at most TRACKER_RECOVERY_MAX of them. Asked again,
+ * it goes on behind them; in one pass, so that what fails once more is not met again. done is never
+ * called from within. -ECANCELED: closing. */
+int tracker_recover_failed(struct tracker *t, struct tracker_recovery *r);
+/* The same for one pin, with rank 0, and for one entry of the list of unpins; what has not failed
+ * is left alone. */
+int tracker_recover_pin(struct tracker *t, uint64_t serial, struct tracker_recovery *r);
+int tracker_recover_unpin(struct tracker *t, uint64_t sequence, struct tracker_recovery *r);
+
 /* What is known of Kubo. Any thread; a copy. */
 struct tracker_kubo {
 	bool asked, up;
@@ -83,8 +111,14 @@ bool tracker_unpinning(struct tracker *t, const struct cid *cid);
 /* The pin under way with the lowest serial above @after. -ENOENT: none. Any thread. */
 int tracker_next_pinning(struct tracker *t, uint64_t after, uint64_t *ret_serial);
 
-/* Garbage collection in Kubo; @done with the JSON of the result (as the reference's ipfs gc shows
- * it), kept for tracker_gc_result. One at a time: -EBUSY. */
-int tracker_gc(struct tracker *t);
+/* Whoever waits for a garbage collection. Embedded; lives until done. */
+struct tracker_gc_watch {
+	void (*each)(struct tracker_gc_watch *w, const char *key, const char *error);
+	void (*done)(struct tracker_gc_watch *w, int status, const struct err *e);
+};
+
+/* Garbage collection in Kubo, whose result is kept for tracker_gc_result. One at a time: -EBUSY.
+ * @watch may be NULL; it is not called from within. */
+int tracker_gc(struct tracker *t, struct tracker_gc_watch *watch);
 /* The last result, or what the running one has so far. Any thread. Appends. */
 int tracker_gc_result(struct tracker *t, struct buf *out);

@@ -37,21 +37,27 @@ static void on_each(void *arg, const char *key, const char *error)
 	if (write_entry(&t->gc_keys, key, error) < 0)
 		t->gc_keys.len = before;
 	pthread_mutex_unlock(&t->lock);
+	if (t->gc_watch)
+		t->gc_watch->each(t->gc_watch, key, error);
 }
 
 static void on_done(void *arg, int status, const struct err *e)
 {
 	struct tracker *t = arg;
+	struct tracker_gc_watch *watch = t->gc_watch;
 
+	t->gc_watch = NULL;
 	pthread_mutex_lock(&t->lock);
 	t->gc_call = NULL;
 	if (status < 0 && e)
 		t->gc_error = *e;
 	pthread_mutex_unlock(&t->lock);
+	if (watch)
+		watch->done(watch, status, e);
 	tracker_unuse(t);
 }
 
-int tracker_gc(struct tracker *t)
+int tracker_gc(struct tracker *t, struct tracker_gc_watch *watch)
 {
 	int r;
 
@@ -68,6 +74,8 @@ int tracker_gc(struct tracker *t)
 	r = kubo_repo_gc(t->opt.kubo, on_each, on_done, t, &t->gc_call);
 	if (r < 0)
 		tracker_unuse(t);
+	else
+		t->gc_watch = watch;
 	return r;
 }
 

@@ -98,6 +98,7 @@ struct tracker {
 
 	/* garbage collection */
 	struct kubo_call *gc_call;
+	struct tracker_gc_watch *gc_watch;
 	struct buf gc_keys; /* JSON of the keys, without the brackets */
 	struct err gc_error;
 
@@ -131,6 +132,8 @@ void op_cancel(struct op *op);
 /* Calls events.changed. */
 void tracker_tell(struct tracker *t, const struct cid *cid, uint64_t serial, enum status status,
 		  const char *error);
+/* The same with the states of pins as they are now. */
+void tracker_tell_now(struct tracker *t, const uint64_t *serials, unsigned n);
 
 /* tracker_save.c */
 void tracker_save(struct tracker *t);

@@ -231,30 +231,6 @@ static int run_step(struct store_txn *t, struct store_batch *b)
 	return 0;
 }
 
-/* Tells the states of pins as they are now. */
-static void tell(struct tracker *t, const uint64_t *serials, unsigned n)
-{
-	struct store_txn *txn;
-
-	if (n == 0 || t->closing || store_read(t->opt.store, &txn) < 0)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		char error[STATUS_ERROR_MAX + 1] = "";
-		struct status_row status;
-		struct pin_row row;
-		struct cid cid;
-
-		if (pinset_row(txn, serials[i], &row) < 0 ||
-		    status_get(txn, serials[i], &status) < 0 ||
-		    cid_from_bytes(row.cid, row.cid_len, &cid, NULL) < 0)
-			continue;
-		if (status.error_len <= STATUS_ERROR_MAX)
-			memcpy(error, status.error, status.error_len);
-		tracker_tell(t, &cid, serials[i], status.status, error);
-	}
-	store_read_end(txn);
-}
-
 static void step_done(struct store_batch *b, int status)
 {
 	struct round *r = container_of(b, struct round, batch);
@@ -265,7 +241,7 @@ static void step_done(struct store_batch *b, int status)
 		log_err("comparing the pinset with IPFS: %s, going on with the next step",
 			strerror(-status));
 	else
-		tell(t, r->changed, r->n_changed);
+		tracker_tell_now(t, r->changed, r->n_changed);
 	if (status <= 0) {
 		r->step++;
 		r->place = (struct status_place){ 0 };
@@ -338,7 +314,7 @@ static void page_done(struct store_batch *b, int status)
 	if (status < 0)
 		r->dropped = true;
 	else
-		tell(t, p->changed, p->n_changed);
+		tracker_tell_now(t, p->changed, p->n_changed);
 	page_free(p);
 	r->n_pages--;
 	advance(r);

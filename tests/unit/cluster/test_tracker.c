@@ -245,7 +245,7 @@ static void what_is_under_way_at_the_end_stays_queued(void **state)
 	kubo_fake_hold(f->kubo, KUBO_FAKE_ADD, true);
 	serial = fix_add(f, 1);
 	fix_settle(f, 1);
-	assert_int_equal(0, tracker_gc(f->t));
+	assert_int_equal(0, tracker_gc(f->t, NULL));
 	fix_close(f);
 	assert_int_equal(0, kubo_fake_open(f->kubo));
 	assert_int_equal(STATUS_PIN_QUEUED, fix_status(f, serial).status);
@@ -267,13 +267,13 @@ static void garbage_collection_tells_what_went(void **state)
 	struct fix *f = *state;
 
 	fix_run(f);
-	assert_int_equal(0, tracker_gc(f->t));
-	assert_int_equal(-EBUSY, tracker_gc(f->t));
+	assert_int_equal(0, tracker_gc(f->t, NULL));
+	assert_int_equal(-EBUSY, tracker_gc(f->t, NULL));
 	fix_settle(f, 0);
 	assert_gc_result_ends(f, "\"keys\":[{\"key\":\"bafkgone\"},"
 				 "{\"error\":\"one \\\"bad\\\" block\"}]}}}\n");
 	kubo_fake_fail(f->kubo, KUBO_FAKE_GC, -EREMOTEIO, "no repo");
-	assert_int_equal(0, tracker_gc(f->t));
+	assert_int_equal(0, tracker_gc(f->t, NULL));
 	fix_settle(f, 0);
 	assert_gc_result_ends(f, "\"keys\":[],\"error\":\"no repo\"}}}\n");
 }
