@@ -81,6 +81,7 @@ void gorpc_close(struct gorpc *g, void (*closed)(void *arg), void *arg)
 	g->closing = true;
 	g->closed = closed;
 	g->closed_arg = arg;
+	host_unserve(g->host, gorpc_protocol[0]);
 	serve_end_all(g);
 	requests_end_all(g);
 	uv_close((uv_handle_t *)&g->timer, on_timer_closed);

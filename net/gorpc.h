@@ -108,9 +108,8 @@ struct gorpc_handler {
  */
 int gorpc_new(struct host *h, uv_loop_t *loop, const struct gorpc_config *cfg, struct gorpc **ret,
 	      struct err *e);
-/* Ends all calls, from within: those served are cancelled, ours are done with -ECANCELED. @closed
- * (may be NULL) comes in a later turn of the loop; the host is to be closed before that, so right
- * after this call. */
+/* Ends all calls, from within: those served are cancelled, ours are done with -ECANCELED. New ones
+ * are reset. @closed (may be NULL) comes in a later turn of the loop. Before the host is closed. */
 void gorpc_close(struct gorpc *g, void (*closed)(void *arg), void *arg);
 /* Calls a connected peer. @argument: one msgpack object; NULL for a streaming method without
  * arguments. Unary: @streaming false. On 0 done comes later, never from within. The whole call may

@@ -69,6 +69,21 @@ int host_serve(struct host *h, const struct stream_protocol *p)
 	return 0;
 }
 
+/* A stream that nobody takes is reset. */
+static void nobody_takes(void *arg, struct stream *s)
+{
+}
+
+void host_unserve(struct host *h, const char *name)
+{
+	for (size_t i = 0; i < h->n_offers; i++) {
+		if (strcmp(h->offers[i].name, name) != 0)
+			continue;
+		h->offers[i].accepted = nobody_takes;
+		h->offers[i].arg = NULL;
+	}
+}
+
 void host_watch(struct host *h, struct host_watch *w)
 {
 	list_add_tail(&h->watches, &w->item);

@@ -68,6 +68,8 @@ void host_close(struct host *h, void (*closed)(void *arg), void *arg);
 
 /* Before the first connection. @name and @arg live as long as the host. */
 int host_serve(struct host *h, const struct stream_protocol *p);
+/* Whoever serves @name is about to end: its arg is not used any more, new streams are reset. */
+void host_unserve(struct host *h, const char *name);
 /* Told of peers from now on. */
 void host_watch(struct host *h, struct host_watch *w);
 void host_unwatch(struct host *h, struct host_watch *w);

@@ -344,6 +344,28 @@ static void closing_cancels_all_calls(void **state)
 	raw_clear(&idle);
 }
 
+static void on_closed(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void after_the_close_new_calls_are_reset(void **state)
+{
+	struct raw r;
+	bool closed = false;
+
+	gorpc_close(served.net->a.rpc, on_closed, &closed);
+	served.net->a.rpc = NULL;
+	assert_false(closed);
+	until(served.net, closed);
+	raw_open(served.net, &r);
+	raw_write_hex(&r, ONE "05");
+	until(served.net, r.ended);
+	assert_int_equal(0, r.got.len);
+	assert_int_equal(0, served.n_arguments);
+	raw_clear(&r);
+}
+
 static void close_it(struct gorpc_call *c, bool last)
 {
 	gorpc_close(served.net->a.rpc, NULL, NULL);
@@ -388,6 +410,7 @@ int main(void)
 		ON_HOSTS(the_end_of_a_connection_cancels),
 		ON_HOSTS(nothing_is_cancelled_after_the_answer),
 		ON_HOSTS(closing_cancels_all_calls),
+		ON_HOSTS(after_the_close_new_calls_are_reset),
 		ON_HOSTS(a_method_may_close),
 	};
 
