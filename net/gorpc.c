@@ -6,7 +6,7 @@
 #include "net/gorpc_internal.h"
 #include "util/container.h"
 
-const char *const gorpc_protocol[1] = { "/ipfscluster/1.0/rpc" };
+const char *const gorpc_protocol[1] = { GORPC_PROTOCOL };
 
 /* ---- time ---- */
 

@@ -15,6 +15,7 @@
 #include "util/buf.h"
 #include "util/err.h"
 
+#define GORPC_PROTOCOL "/ipfscluster/1.0/rpc"
 #define GORPC_NAME_MAX 64                  /* of a service or method */
 #define GORPC_HEADER_MAX 4096              /* bytes of a ServiceID or response header */
 #define GORPC_VALUE_MAX (4u << 20)         /* bytes of one argument or value */

@@ -44,6 +44,7 @@ void mp_time(struct mp_writer *w, int64_t s, uint32_t ns);   /* 4, 8 or 12 bytes
 void mp_cid(struct mp_writer *w, const struct cid *c);       /* undefined: nil */
 void mp_peerid(struct mp_writer *w, const struct peerid *p); /* none: nil */
 void mp_multiaddr(struct mp_writer *w, const struct multiaddr *a);
+void mp_encoded(struct mp_writer *w, const struct buf *objects); /* whole ones, as they are */
 
 /* ---- reading ---- */
 /* The length of the whole object at the start of @p: 1 and *ret_n; 0: cut, more bytes are needed;

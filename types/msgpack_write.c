@@ -125,3 +125,8 @@ void mp_multiaddr(struct mp_writer *w, const struct multiaddr *a)
 {
 	raw_or_nil(w, a->bytes, a->len);
 }
+
+void mp_encoded(struct mp_writer *w, const struct buf *objects)
+{
+	append(w, (const char *)objects->data, objects->len);
+}

@@ -21,12 +21,19 @@ static void put_gc(struct mp_fields *f, const void *value)
 
 	mp_put_peerid(f, "p", &g->peer);
 	mp_put_text(f, "pn", &g->peername);
-	if (mp_put(f, "k", g->keys != NULL)) {
+	if (mp_put(f, "k", g->keys || g->encoded)) {
 		mp_array(f->w, g->n_keys);
-		for (size_t i = 0; i < g->n_keys; i++)
+		if (g->encoded)
+			mp_encoded(f->w, g->encoded);
+		for (size_t i = 0; !g->encoded && i < g->n_keys; i++)
 			mp_struct(f->w, put_key, &g->keys[i]);
 	}
 	mp_put_text(f, "e", &g->error);
+}
+
+int rpc_gc_key_encode(const struct rpc_gc_key *k, struct buf *out)
+{
+	return mp_struct_append(out, put_key, k);
 }
 
 int rpc_repo_gc_encode(const struct rpc_repo_gc *g, struct buf *out)

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,6 +78,8 @@ struct rpc_repo_gc {
 	struct pin_text peername, error;
 	const struct rpc_gc_key *keys;
 	size_t n_keys;
+	/* For encoding, in place of keys: n_keys of rpc_gc_key_encode, one behind the other. */
+	const struct buf *encoded;
 	size_t n_left_out; /* further keys, which did not fit into a list when it was decoded */
 };
 
@@ -91,11 +94,15 @@ struct rpc_node { /* NodeWithMeta */
 	uint64_t cumulative_size;
 };
 
+/* The object that the reference's `id` shows. A new reference; NULL without memory. */
+json_t *rpc_id_json(const struct rpc_id *id);
+
 int rpc_id_encode(const struct rpc_id *id, struct buf *out);
 int rpc_id_decode(const uint8_t *p, size_t n, struct bump *b, struct rpc_id *ret, struct err *e);
 int rpc_pin_info_encode(const struct rpc_pin_info *i, struct buf *out);
 int rpc_pin_info_decode(const uint8_t *p, size_t n, struct bump *b, struct rpc_pin_info *ret,
 			struct err *e);
+int rpc_gc_key_encode(const struct rpc_gc_key *k, struct buf *out);
 int rpc_repo_gc_encode(const struct rpc_repo_gc *g, struct buf *out);
 int rpc_repo_gc_decode(const uint8_t *p, size_t n, struct bump *b, struct rpc_repo_gc *ret,
 		       struct err *e);
