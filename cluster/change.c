@@ -45,6 +45,8 @@ static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
 	struct pin_row row;
 	int r = pinset_find(t, &item->pin.cid, &row);
 
+	if (r == -ENOENT && rq->logged)
+		return 0; /* as the reference does */
 	if (r == -ENOENT)
 		return err_set(e, -ENOENT, "pin is not part of the pinset");
 	if (r < 0)
@@ -100,6 +102,29 @@ static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 	return r;
 }
 
+/* A pin of a trusted peer, who has decided all there is to decide. */
+static int decide_logged(const struct store_txn *t, struct cluster_request *rq,
+			 const struct cluster_item *item, struct pin *stored,
+			 struct consensus_change *ch, struct err *e)
+{
+	const struct pin *next = &item->pin;
+	struct pin_row row;
+	int r = pinset_find(t, &next->cid, &row);
+
+	if (r == 0)
+		r = pinset_decode(&row, stored, NULL);
+	if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		return r;
+	if (r == 0 && pin_equal_but_time(stored, next) && stored->timestamp == next->timestamp)
+		return 0;
+	r = check_size(next, e);
+	if (r == 0)
+		r = pin_pb_encode(next, &ch->value);
+	if (r == 0)
+		r = note_change(rq, &next->cid, cid_defined(&stored->cid) ? stored : NULL, next);
+	return r < 0 ? r : 1;
+}
+
 int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 		       const struct cluster_item *item, struct consensus_change *ch, struct err *e)
 {
@@ -109,8 +134,12 @@ int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 	pin_init(&stored);
 	cid_copy(&ch->cid, &item->pin.cid);
 	ch->unpin = item->unpin;
-	r = item->unpin ? decide_unpin(t, rq, item, &stored, e)
-			: decide_pin(t, rq, item, &stored, ch, e);
+	if (item->unpin)
+		r = decide_unpin(t, rq, item, &stored, e);
+	else if (rq->logged)
+		r = decide_logged(t, rq, item, &stored, ch, e);
+	else
+		r = decide_pin(t, rq, item, &stored, ch, e);
 	pin_deinit(&stored);
 	return r;
 }
@@ -150,9 +179,9 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 		op->n_changes += r == 1;
 		removals += r == 1 && ch->unpin;
 	}
-	if (r >= 0 && op->n_changes > 0 && c->opt.config->follower_mode)
+	if (r >= 0 && op->n_changes > 0 && c->opt.config->follower_mode && !rq->logged)
 		r = err_set(&op->error, -EROFS, CHANGE_FOLLOWER);
-	if (r >= 0 && removals > 0 && !rq->expiry) {
+	if (r >= 0 && removals > 0 && !rq->expiry && !rq->logged) {
 		r = brake_check(c->brake, t, removals, &op->error);
 		if (r == 0)
 			change_count(rq, removals);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cluster/internal.h"
+#include "consensus/crdt/crdt_net.h"
 #include "store/pinset.h"
 #include "util/clock.h"
 #include "util/container.h"
@@ -316,21 +317,32 @@ static void cluster_free(struct cluster *c)
 	free(c);
 }
 
-static int open_candidates(struct cluster *c)
+static bool is_trusted(void *arg, const struct peerid *peer)
+{
+	const struct cluster *c = arg;
+
+	return crdt_trusts(c->opt.crdt, &c->opt.self, peer);
+}
+
+int cluster_set_candidates(struct cluster *c, struct monitor *monitor)
 {
 	const struct cluster_options *opt = &c->opt;
 	const struct candidates_options co = {
 		.self = opt->self,
-		.monitor = opt->monitor,
-		.alive = opt->peerset_metric,
+		.monitor = monitor,
+		.alive = monitor ? opt->crdt->peerset_metric : NULL,
 		.config = opt->allocator,
 		.trusted_only = opt->config->pin_only_on_trusted_peers,
 		.untrusted_only = opt->config->pin_only_on_untrusted_peers,
-		.is_trusted = opt->is_trusted,
-		.arg = opt->trust_arg,
+		.is_trusted = is_trusted,
+		.arg = c,
 	};
+	struct candidates *old = c->candidates;
+	int r = candidates_new(&co, &c->candidates);
 
-	return candidates_new(&co, &c->candidates);
+	if (r == 0)
+		candidates_free(old);
+	return r;
 }
 
 int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct err *e)
@@ -349,7 +361,7 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 	if (r == 0)
 		r = brake_new(opt->store, opt->max_unpins, &c->brake);
 	if (r == 0)
-		r = open_candidates(c);
+		r = cluster_set_candidates(c, NULL);
 	if (r < 0) {
 		if (e && e->code == 0)
 			err_sys(e, r, "starting the peer");
@@ -492,16 +504,6 @@ bool cluster_braked(const struct cluster *c)
 const char *cluster_consensus_name(const struct cluster *c)
 {
 	return c->consensus ? c->consensus->ops->name : "";
-}
-
-int cluster_pin_status(const struct cluster *c, const struct store_txn *t, uint64_t serial,
-		       struct status_row *row)
-{
-	int r = status_get(t, serial, row);
-
-	if (r == 0 && c->tracker && tracker_pinning(c->tracker, serial))
-		row->status = STATUS_PINNING;
-	return r;
 }
 
 void cluster_audit_refusal(struct cluster *c, const struct cluster_who *who, const char *path,

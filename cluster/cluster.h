@@ -23,12 +23,12 @@
 #include "types/pin_json.h"
 
 struct cluster;
-struct monitor;
 
 struct cluster_who {
 	uid_t uid;
 	pid_t pid;
-	char program[32]; /* "" when not known */
+	char program[32];   /* "" when not known */
+	struct peerid peer; /* not none: another peer, in place of a user */
 };
 
 /* One pin or unpin asked for. */
@@ -85,6 +85,7 @@ struct cluster_request {
 	struct candidates_view *candidates; /* who could pin when it was posted */
 	uint64_t pinned, unpinned;          /* of a source */
 	bool expiry;                        /* of the peer itself: pins whose time is over */
+	bool logged; /* by a trusted peer: stored as given, and nobody's mistake to be braked */
 	uint64_t counted, spent; /* removals in the brake's burst; what it allowed for them */
 	atomic_int claim;        /* whether it has begun, or never will */
 	int status;
@@ -112,11 +113,6 @@ struct cluster_options {
 	uv_loop_t *loop;
 	struct kubo *kubo; /* NULL: offline */
 	bool offline;
-	/* What is known of others. Without it this peer is alone, and its own only candidate. */
-	struct monitor *monitor;
-	const char *peerset_metric; /* who has a valid one is a member */
-	bool (*is_trusted)(void *arg, const struct peerid *peer); /* NULL: all are */
-	void *trust_arg;
 };
 
 /* Loop's thread. @consensus comes with cluster_start, since it needs cluster_consensus_events
@@ -165,6 +161,11 @@ int cluster_import_result(struct cluster *c, bool check, struct buf *out);
 /* The state of one pin on this peer, with what is under way. @row's error points into @t. */
 int cluster_pin_status(const struct cluster *c, const struct store_txn *t, uint64_t serial,
 		       struct status_row *row);
+/* Whether a pin in this state waits for Kubo alone, and then why. */
+bool cluster_pin_waits(const struct cluster *c, enum status status, char out[STATUS_ERROR_MAX]);
+/* The state of a CID in the list of unpins. *ret_error is not NULL, and lives as long as @row. */
+enum status cluster_unpin_status(const struct cluster *c, const struct unpin_row *row,
+				 const char **ret_error);
 
 /* A refusal or failure of an operation, for audit. */
 void cluster_audit_refusal(struct cluster *c, const struct cluster_who *who, const char *path,

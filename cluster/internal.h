@@ -13,6 +13,8 @@ struct cluster {
 	struct backups *backups;
 	struct journal *audit, *events_log;
 	struct tracker *tracker; /* NULL offline */
+	struct rpc_server *rpc;  /* both NULL offline */
+	struct members *members;
 	struct brake *brake;
 	struct candidates *candidates;
 	uv_timer_t tick; /* expiry, end of bursts */
@@ -35,6 +37,9 @@ struct cluster {
 
 /* cluster.c: ends a request with its reason, on the loop. */
 void request_end(struct cluster_request *rq, int status);
+
+/* cluster.c: allocations are decided by what @monitor knows; NULL: this peer is alone. */
+int cluster_set_candidates(struct cluster *c, struct monitor *monitor);
 
 /* cluster.c: a load, a list of changes or a cleanup has been committed. Loop's thread. */
 void pinset_replaced(struct cluster *c);

@@ -37,6 +37,13 @@ static int peer(struct buf *b, const struct peerid *id)
 	return member(b, "peer", text);
 }
 
+static int whose(const struct cluster *c, struct buf *b, const struct cluster_who *who)
+{
+	if (!who)
+		return peer(b, &c->opt.self);
+	return who->peer.len > 0 ? peer(b, &who->peer) : user(b, who);
+}
+
 void audit_line(struct cluster *c, const struct cluster_who *who, const char *what,
 		const char *more, int status, const char *reason)
 {
@@ -46,7 +53,7 @@ void audit_line(struct cluster *c, const struct cluster_who *who, const char *wh
 	if (r == 0)
 		r = member(&b, "op", what);
 	if (r == 0)
-		r = who ? user(&b, who) : peer(&b, &c->opt.self);
+		r = whose(c, &b, who);
 	if (r == 0 && more)
 		r = buf_printf(&b, ",%s", more);
 	if (r == 0 && status < 0)

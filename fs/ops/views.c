@@ -15,12 +15,8 @@
 /* Why a pin that waits does not move on. */
 static void explain_waiting(struct call *c, struct view_row *ret)
 {
-	struct tracker_kubo kubo;
-
-	if (ret->error_len > 0 || ret->status != STATUS_PIN_QUEUED || !view_kubo(c->fs, &kubo) ||
-	    !kubo.asked || kubo.up)
+	if (ret->error_len > 0 || !cluster_pin_waits(c->fs->cluster, ret->status, ret->text))
 		return;
-	snprintf(ret->text, sizeof(ret->text), "waiting for IPFS: %.400s", kubo.error);
 	ret->error = ret->text;
 	ret->error_len = strlen(ret->text);
 }
@@ -48,20 +44,17 @@ int view_of_pin(struct call *c, const struct pin_row *pin, struct view_row *ret)
 
 static void of_unpin(struct call *c, const struct unpin_row *row, struct view_row *ret)
 {
-	struct tracker *t = cluster_tracker(c->fs->cluster);
-	const char *refusal = t ? tracker_unpin_refusal(t) : NULL;
+	const char *error;
 
 	ret->serial = row->sequence;
 	ret->pinned = false;
 	cid_copy(&ret->cid, &row->cid);
-	snprintf(ret->text, sizeof(ret->text), "%s", refusal ? refusal : row->error);
+	ret->status = cluster_unpin_status(c->fs->cluster, row, &error);
+	snprintf(ret->text, sizeof(ret->text), "%s", error);
 	ret->error = ret->text;
 	ret->error_len = strlen(ret->text);
-	ret->status = ret->error_len > 0 ? STATUS_UNPIN_ERROR : STATUS_UNPIN_QUEUED;
-	if (t && tracker_unpinning(t, &row->cid))
-		ret->status = STATUS_UNPINNING;
 	ret->since_ns = row->since_ns;
-	ret->retry_s = row->error[0] && !refusal ? row->due_ns / 1000000000 : 0;
+	ret->retry_s = row->error[0] && error == row->error ? row->due_ns / 1000000000 : 0;
 	ret->attempts = row->attempts;
 	ret->priority = false;
 }

@@ -1,0 +1,97 @@
+/* The peer among others: its members and its calls, made and taken down. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "cluster/internal.h"
+#include "cluster/members.h"
+#include "cluster/rpc_server.h"
+#include "net/host.h"
+#include "util/clock.h"
+#include "util/container.h"
+
+#define LOG_AREA "cluster"
+#include "util/log.h"
+
+#define PEER_MEMBER_MAX (PEERID_TEXT_MAX + METRIC_NAME_MAX + 64)
+
+static void on_alive(void *arg, const struct peerid *peer, bool alive)
+{
+	char id[PEERID_TEXT_MAX], more[PEER_MEMBER_MAX];
+
+	peerid_format(peer, id);
+	snprintf(more, sizeof(more), "\"peer\":\"%s\"", id);
+	event_line(arg, alive ? "peer_up" : "peer_down", more);
+	log_info("peer %s is %s", id, alive ? "there" : "not heard of any more");
+}
+
+/* The metric's name is a peer's text, and a JSON string only where it is plain. */
+static void on_alert(void *arg, const struct monitor_alert *a)
+{
+	char id[PEERID_TEXT_MAX], more[PEER_MEMBER_MAX];
+
+	peerid_format(&a->peer, id);
+	for (const char *p = a->name; *p; p++)
+		if (*p < ' ' || *p == '"' || *p == '\\')
+			return;
+	snprintf(more, sizeof(more), "\"peer\":\"%s\",\"metric\":\"%s\"", id, a->name);
+	event_line(arg, "alert", more);
+}
+
+int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, struct err *e)
+{
+	const struct members_options mo = {
+		.loop = c->opt.loop,
+		.config = c->opt.config,
+		.informer = c->opt.informer,
+		.monitor = c->opt.monitor,
+		.crdt = c->opt.crdt,
+		.self = c->opt.self,
+		.host = host,
+		.pubsub = pubsub,
+		.tracker = c->tracker,
+		.store = c->opt.store,
+		.events = { .alive = on_alive, .alert = on_alert, .arg = c },
+	};
+	struct members_options with_rpc = mo;
+	int r = rpc_server_new(c, host, &c->rpc, e);
+
+	if (r < 0)
+		return r;
+	with_rpc.rpc = rpc_server_gorpc(c->rpc);
+	r = members_new(&with_rpc, &c->members, e);
+	if (r < 0)
+		return r;
+	r = cluster_set_candidates(c, members_monitor(c->members));
+	return r < 0 ? err_sys(e, r, "joining the cluster") : 0;
+}
+
+/* ---- the end ---- */
+
+static void rpc_closed(void *arg)
+{
+	struct cluster *c = arg;
+
+	c->rpc = NULL;
+	c->left(c->left_arg);
+}
+
+static void members_closed(void *arg)
+{
+	struct cluster *c = arg;
+
+	c->members = NULL; /* and its monitor: what is decided now is decided before it */
+	if (c->rpc)
+		rpc_server_close(c->rpc, rpc_closed, c);
+	else
+		rpc_closed(c);
+}
+
+void cluster_leave(struct cluster *c, void (*left)(void *arg), void *arg)
+{
+	c->left = left;
+	c->left_arg = arg;
+	if (c->members)
+		members_close(c->members, members_closed, c);
+	else
+		members_closed(c);
+}

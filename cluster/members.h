@@ -1,0 +1,82 @@
+/*
+ * The members of the cluster as this peer sees them: who is alive by metrics, what each said of
+ * itself when it was asked last, and the connections that are kept for it. Publishes our own
+ * metrics. Loop's thread, except where said.
+ * Source: ipfs-cluster 1.1.6 cluster.go, monitor/pubsubmon; "Members" in docs/network.md.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "cluster/cluster_config.h"
+#include "cluster/monitor.h"
+#include "cluster/tracker.h"
+#include "consensus/crdt/crdt_config.h"
+#include "net/gorpc.h"
+#include "net/host.h"
+#include "net/pubsub.h"
+#include "store/store.h"
+#include "types/rpc_types.h"
+
+#define MEMBERS_TOPIC "monitor.metrics"
+#define MEMBERS_MAX 512               /* peers that something is remembered of */
+#define MEMBERS_ASK_MS 30000          /* between two questions to a member */
+#define MEMBERS_SAID_MAX (128u << 10) /* bytes of an answer that are kept to be passed on */
+#define MEMBERS_ANSWER_MS 15000       /* for one answer, as in the reference */
+
+struct members;
+
+struct members_events {
+	void (*alive)(void *arg, const struct peerid *peer, bool alive);
+	void (*alert)(void *arg, const struct monitor_alert *a);
+	void *arg;
+};
+
+struct members_options {
+	uv_loop_t *loop;
+	const struct cluster_config *config;
+	const struct informer_config *informer;
+	const struct monitor_config *monitor;
+	const struct crdt_config *crdt;
+	struct peerid self;
+	struct host *host;
+	struct pubsub *pubsub;
+	struct gorpc *rpc;
+	struct tracker *tracker;
+	struct store *store;
+	struct members_events events;
+};
+
+/* Subscribes the topic; publishes from now on. */
+int members_new(const struct members_options *opt, struct members **ret, struct err *e);
+/* Before the host, the pubsub and the rpc are closed. */
+void members_close(struct members *m, void (*closed)(void *arg), void *arg);
+
+struct monitor *members_monitor(struct members *m);
+/* Asks this member anew, and all of them; answers come in time. */
+void members_ask(struct members *m, const struct peerid *peer);
+void members_ask_all(struct members *m);
+
+/* Where a peer says that it and others are to be found. */
+void members_learn(struct members *m, const struct rpc_id *id);
+
+/* ---- for the tree; any thread ---- */
+
+struct member { /* valid within the call */
+	struct peerid peer;
+	bool self, alive, connected, trusted;
+	uint64_t rtt_ms;   /* 0: unknown */
+	const char *agent; /* "" while unknown */
+	const json_t *id;  /* its answer, as the reference's `id` shows it; NULL: none yet */
+	const void *said;  /* the same, as it came; none where it was too long to be kept */
+	size_t said_len;
+	int64_t asked_ns;  /* Unix time of that answer */
+	const char *error; /* why the last question failed; "" */
+};
+
+/* In order of the IDs' bytes; those that are alive or connected, without ourselves. Stops when @fn
+ * returns false. The lock is held. */
+void members_each(struct members *m, bool (*fn)(void *arg, const struct member *member), void *arg);
+/* One of them. False: not known. */
+bool members_find(struct members *m, const struct peerid *peer,
+		  void (*fn)(void *arg, const struct member *member), void *arg);
