@@ -324,6 +324,8 @@ static int build_cluster(struct daemon *d, struct err *e)
 	struct cluster_options co = {
 		.config = &c->cluster,
 		.tracker = &c->tracker,
+		.monitor = &c->monitor,
+		.crdt = &c->crdt,
 		.informer = &c->informer,
 		.allocator = &c->allocator,
 		.kubo_config = &c->kubo,
@@ -363,6 +365,7 @@ static int build_network(struct daemon *d, struct err *e)
 		.bootstrap = d->opt->bootstrap,
 		.n_bootstrap = d->opt->n_bootstrap,
 		.engine = d->consensus,
+		.cluster = d->cluster,
 	};
 	int r;
 

@@ -295,6 +295,8 @@ int network_new(const struct network_options *opt, struct network **ret, struct 
 	if (r == 0)
 		r = crdt_host_new(opt->engine, &opt->config->crdt, n->host, n->pubsub, opt->loop,
 				  &n->crdt, e);
+	if (r == 0)
+		r = cluster_join(opt->cluster, n->host, n->pubsub, e);
 	if (r < 0)
 		return r;
 	uv_timer_init(opt->loop, &n->save_timer);

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "cluster/cluster.h"
 #include "consensus/consensus.h"
 #include "daemon/config.h"
 #include "net/host.h"
@@ -21,6 +22,7 @@ struct network_options {
 	const char *const *bootstrap; /* multiaddresses with /p2p, for this run */
 	size_t n_bootstrap;
 	struct consensus *engine; /* crdt */
+	struct cluster *cluster;  /* joins here */
 };
 
 /* Whether the configuration, the peerstore or the command line name another peer that is trusted.
@@ -28,6 +30,7 @@ struct network_options {
 bool network_knows_others(const struct config *c, const char *const *bootstrap, size_t n);
 
 /* Listens, joins the topic; dials nobody yet. */
+/* Listens, joins the topics, serves calls; dials nobody yet. */
 int network_new(const struct network_options *opt, struct network **ret, struct err *e);
 struct host *network_host(struct network *n);
 struct pubsub *network_pubsub(struct network *n);
@@ -35,5 +38,5 @@ struct pubsub *network_pubsub(struct network *n);
 void network_start(struct network *n);
 /* The engine is about to end: nothing that comes in reaches it any more. */
 void network_quiesce(struct network *n);
-/* Writes the peerstore, ends everything, then calls @closed. */
+/* Writes the peerstore, ends everything, then calls @closed. After the cluster's end. */
 void network_close(struct network *n, void (*closed)(void *arg), void *arg);
