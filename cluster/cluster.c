@@ -428,14 +428,21 @@ static void consensus_closed(void *arg)
 		tracker_closed(c);
 }
 
-static void tick_closed(uv_handle_t *h)
+static void left(void *arg)
 {
-	struct cluster *c = container_of(h, struct cluster, tick);
+	struct cluster *c = arg;
 
 	if (c->consensus)
 		c->consensus->ops->close(c->consensus, consensus_closed, c);
 	else
 		consensus_closed(c); /* it was never started */
+}
+
+static void tick_closed(uv_handle_t *h)
+{
+	struct cluster *c = container_of(h, struct cluster, tick);
+
+	cluster_leave(c, left, c);
 }
 
 static void close_when_idle(struct cluster *c)
@@ -479,6 +486,11 @@ struct journal *cluster_audit(const struct cluster *c)
 struct journal *cluster_events_log(const struct cluster *c)
 {
 	return c->events_log;
+}
+
+struct members *cluster_members(const struct cluster *c)
+{
+	return c->members;
 }
 
 struct tracker *cluster_tracker(const struct cluster *c)

@@ -101,6 +101,8 @@ struct cluster_events {
 struct cluster_options {
 	const struct cluster_config *config;
 	const struct tracker_config *tracker;
+	const struct monitor_config *monitor;
+	const struct crdt_config *crdt;
 	const struct informer_config *informer;
 	const struct allocator_config *allocator;
 	const struct kubo_config *kubo_config;
@@ -122,6 +124,11 @@ const struct consensus_events *cluster_consensus_events(struct cluster *c);
 int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e);
 /* Before the mount; loop's thread or before the loop runs. */
 void cluster_set_events(struct cluster *c, const struct cluster_events *ev);
+/* The peer becomes a member of the cluster: publishes its metrics, answers and asks other peers.
+ * The network lives longer; before it connects to anybody. Offline peers never join. */
+struct host;
+struct pubsub;
+int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, struct err *e);
 /* New requests are refused with -EROFS. When those under way have ended, @drained is called (after
  * it nobody posts any more), then everything is taken down and freed, then @closed is called. */
 void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)(void *arg),
@@ -142,6 +149,7 @@ struct store *cluster_store(const struct cluster *c);
 struct backups *cluster_backups(const struct cluster *c);
 struct journal *cluster_audit(const struct cluster *c);
 struct journal *cluster_events_log(const struct cluster *c);
+struct members *cluster_members(const struct cluster *c); /* NULL offline */
 struct tracker *cluster_tracker(const struct cluster *c); /* NULL offline */
 const struct cluster_options *cluster_options(const struct cluster *c);
 bool cluster_importing(const struct cluster *c);

@@ -22,6 +22,8 @@ struct cluster {
 	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
 	bool closing;
+	void (*left)(void *arg);
+	void *left_arg;
 	void (*drained)(void *arg);
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -47,6 +49,9 @@ void pinset_replaced(struct cluster *c);
 /* A change of many pins that is in place, or (@status -EINPROGRESS) will be: logs, events, and what
  * is cached of the pins. Returns the status to end the request with. */
 int made_certain(struct cluster_request *rq, const char *what, const char *more, int status);
+
+/* join.c: takes down what cluster_join made, then calls @left. */
+void cluster_leave(struct cluster *c, void (*left)(void *arg), void *arg);
 
 /* From here on it cannot be taken back. -EINTR: it was. The thread that carries it out. */
 int request_begin(struct cluster_request *rq, struct err *e);

@@ -29,7 +29,6 @@ struct network_options {
  */
 bool network_knows_others(const struct config *c, const char *const *bootstrap, size_t n);
 
-/* Listens, joins the topic; dials nobody yet. */
 /* Listens, joins the topics, serves calls; dials nobody yet. */
 int network_new(const struct network_options *opt, struct network **ret, struct err *e);
 struct host *network_host(struct network *n);

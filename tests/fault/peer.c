@@ -252,7 +252,7 @@ void peer_post(struct peer *p, struct cluster_request *rq, int *ret)
 	cluster_post(p->cluster, rq);
 }
 
-void peer_wait(struct peer *p)
+void peer_await(struct peer *p)
 {
 	while (p->under_way > 0)
 		uv_run(&p->loop, UV_RUN_ONCE);
@@ -264,7 +264,7 @@ int peer_run(struct peer *p, struct cluster_request *rq)
 
 	peer_begin(p);
 	peer_post(p, rq, &status);
-	peer_wait(p);
+	peer_await(p);
 	return status;
 }
 

@@ -65,7 +65,7 @@ void peer_must(struct peer *p, struct cluster_request *rq); /* the same, and it 
 /* The same for several at once. @ret gets the status. */
 void peer_begin(struct peer *p);
 void peer_post(struct peer *p, struct cluster_request *rq, int *ret);
-void peer_wait(struct peer *p);
+void peer_await(struct peer *p);
 void peer_model(struct peer *p, const struct peer_step *steps, size_t n);
 void peer_model_none(struct peer *p); /* no pins */
 /* Makes the pins @from..@to, in the model too. */

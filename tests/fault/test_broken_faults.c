@@ -57,7 +57,7 @@ static void every_waiting_request_fails_and_says_why(void **state)
 	atomic_store(&fault_meta, true);
 	for (size_t i = 0; i < WAITING; i++)
 		peer_post(&p, peer_change(&steps[i], 1), &r[i]);
-	peer_wait(&p);
+	peer_await(&p);
 	assert_true(says_why(p.reason));
 	atomic_store(&fault_meta, false); /* which helps nobody now */
 	for (size_t i = 0; i < WAITING; i++)

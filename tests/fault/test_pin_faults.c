@@ -191,7 +191,7 @@ static void failures_of_a_group_reach_each_of_its_requests(void **state)
 		for (size_t k = 0; k < 3; k++)
 			peer_post(&p, peer_change(&steps[k], 1), &r[k]);
 		fault_at(&fault_alloc, n);
-		peer_wait(&p);
+		peer_await(&p);
 		faulty = fault_end(&fault_alloc);
 		for (size_t k = 0; k < 3; k++) {
 			failed += r[k] < 0;

@@ -41,8 +41,9 @@ void http_close(struct http *h, void (*closed)(void *arg), void *arg)
 	closed(arg);
 }
 
-int http_post(struct http *h, const char *url, const struct http_limits *limits,
-	      const struct http_ops *ops, void *arg, struct http_req **ret)
+int http_post(struct http *h, const char *url, const struct http_file *file,
+	      const struct http_limits *limits, const struct http_ops *ops, void *arg,
+	      struct http_req **ret)
 {
 	current = (struct http_req){ .limits = *limits, .ops = ops, .arg = arg };
 	*ret = &current;

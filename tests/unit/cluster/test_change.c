@@ -8,11 +8,11 @@
 
 #include <errno.h>
 
-#include "cluster/cluster.h"
-#include "cluster/monitor.h"
+#include "cluster/internal.h"
 #include "consensus/crdt/crdt.h"
 #include "tests/lib/store_fixture.h"
 #include "util/clock.h"
+#include "util/container.h"
 
 struct fix {
 	struct store_fix store;
@@ -35,12 +35,6 @@ static struct peerid peer(unsigned i)
 	return (struct peerid){ .len = 34, .bytes = { 18, 32, (uint8_t)i } };
 }
 
-/* Only odd ones. */
-static bool is_trusted(void *arg, const struct peerid *id)
-{
-	return id->bytes[2] % 2 == 1;
-}
-
 static void on_drained(void *arg)
 {
 }
@@ -61,10 +55,8 @@ static void open_cluster(struct fix *f)
 				       .store = f->store.store,
 				       .mbox = &f->store.mbox,
 				       .loop = &f->store.loop,
-				       .offline = true,
-				       .monitor = f->monitor,
-				       .peerset_metric = "ping",
-				       .is_trusted = is_trusted };
+				       .crdt = &f->crdt,
+				       .offline = true };
 	struct err e = { 0 };
 
 	if (cluster_new(&opt, &f->cluster, &e) < 0 ||
@@ -72,15 +64,22 @@ static void open_cluster(struct fix *f)
 		     &f->consensus, &e) < 0 ||
 	    cluster_start(f->cluster, f->consensus, &e) < 0)
 		fail_msg("%s", e.msg);
+	assert_int_equal(0, cluster_set_candidates(f->cluster, f->monitor));
 }
 
 static int setup(void **state)
 {
 	static char space[] = "freespace";
 	static char *names[] = { space };
+	static char ping[] = "ping";
+	static struct peerid odd[8];
 	static struct fix f;
 
-	f = (struct fix){ .allocator = { .allocate_by = { names, 1 } } };
+	for (unsigned i = 0; i < ARRAY_LEN(odd); i++)
+		odd[i] = peer(2 * i + 1);
+	f = (struct fix){ .allocator = { .allocate_by = { names, 1 } },
+			  .crdt = { .peerset_metric = ping,
+				    .trusted_peers = { odd, ARRAY_LEN(odd) } } };
 	f.config.replication_factor_min = f.config.replication_factor_max = 2;
 	store_fix_setup(&f.store);
 	assert_int_equal(0, monitor_new(NULL, NULL, &f.monitor));
