@@ -268,6 +268,9 @@ static void request_start(struct mbox_msg *m)
 	case CLUSTER_GC:
 		gc_start(rq);
 		break;
+	case CLUSTER_PEER_ADD:
+		peer_add_start(rq);
+		break;
 	}
 }
 
@@ -288,6 +291,7 @@ static void tick(uv_timer_t *timer)
 	c->keep_failed = false;
 	if (c->closing)
 		return;
+	peer_add_tick(c);
 	keep_before_burst(c);
 	expire_pins(c);
 }
@@ -353,6 +357,7 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 	if (!c)
 		return err_sys(e, -ENOMEM, "starting the peer");
 	c->opt = *opt;
+	list_init(&c->peer_adds);
 	pthread_mutex_init(&c->lock, NULL);
 	c->consensus_events = (struct consensus_events){
 		.pin_put = on_pin_put, .pin_del = on_pin_del, .replaced = on_replaced, .arg = c
@@ -463,6 +468,7 @@ void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)
 	c->drained = drained;
 	c->closed = closed;
 	c->closed_arg = arg;
+	peer_add_abort(c);
 	close_when_idle(c);
 }
 
@@ -486,11 +492,6 @@ struct journal *cluster_audit(const struct cluster *c)
 struct journal *cluster_events_log(const struct cluster *c)
 {
 	return c->events_log;
-}
-
-struct members *cluster_members(const struct cluster *c)
-{
-	return c->members;
 }
 
 struct tracker *cluster_tracker(const struct cluster *c)

@@ -17,6 +17,7 @@
 #include "cluster/cluster_config.h"
 #include "cluster/import.h"
 #include "cluster/journal.h"
+#include "cluster/others.h"
 #include "cluster/tracker.h"
 #include "consensus/consensus.h"
 #include "store/store.h"
@@ -49,6 +50,7 @@ enum cluster_verb {
 	CLUSTER_BACKUP_REMOVE, /* the dump with the name in text */
 	CLUSTER_ALLOW,         /* number: so many removals pass within ten minutes */
 	CLUSTER_GC,            /* start garbage collection in Kubo */
+	CLUSTER_PEER_ADD,      /* the peer at the multiaddress in text: connected, and kept so */
 };
 
 /* Changes that are too many to be held. */
@@ -149,7 +151,6 @@ struct store *cluster_store(const struct cluster *c);
 struct backups *cluster_backups(const struct cluster *c);
 struct journal *cluster_audit(const struct cluster *c);
 struct journal *cluster_events_log(const struct cluster *c);
-struct members *cluster_members(const struct cluster *c); /* NULL offline */
 struct tracker *cluster_tracker(const struct cluster *c); /* NULL offline */
 const struct cluster_options *cluster_options(const struct cluster *c);
 bool cluster_importing(const struct cluster *c);

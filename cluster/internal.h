@@ -4,6 +4,7 @@
 #include "cluster/brake.h"
 #include "cluster/candidates.h"
 #include "cluster/cluster.h"
+#include "util/list.h"
 
 struct cluster {
 	struct cluster_options opt;
@@ -17,7 +18,10 @@ struct cluster {
 	struct members *members;
 	struct brake *brake;
 	struct candidates *candidates;
-	uv_timer_t tick; /* expiry, end of bursts */
+	struct monitor *monitor; /* of the members; NULL offline */
+	struct host *host;       /* once joined */
+	struct list peer_adds;   /* under way */
+	uv_timer_t tick;         /* expiry, end of bursts, peers to be added */
 	bool tick_open, expiring;
 	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
@@ -52,6 +56,11 @@ int made_certain(struct cluster_request *rq, const char *what, const char *more,
 
 /* join.c: takes down what cluster_join made, then calls @left. */
 void cluster_leave(struct cluster *c, void (*left)(void *arg), void *arg);
+
+/* peer_add.c: each second; at the end, which none of them survives. */
+void peer_add_start(struct cluster_request *rq);
+void peer_add_tick(struct cluster *c);
+void peer_add_abort(struct cluster *c);
 
 /* From here on it cannot be taken back. -EINTR: it was. The thread that carries it out. */
 int request_begin(struct cluster_request *rq, struct err *e);

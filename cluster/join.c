@@ -55,13 +55,15 @@ int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, st
 	struct members_options with_rpc = mo;
 	int r = rpc_server_new(c, host, &c->rpc, e);
 
+	c->host = host;
 	if (r < 0)
 		return r;
 	with_rpc.rpc = rpc_server_gorpc(c->rpc);
 	r = members_new(&with_rpc, &c->members, e);
 	if (r < 0)
 		return r;
-	r = cluster_set_candidates(c, members_monitor(c->members));
+	c->monitor = members_monitor(c->members);
+	r = cluster_set_candidates(c, c->monitor);
 	return r < 0 ? err_sys(e, r, "joining the cluster") : 0;
 }
 
@@ -79,6 +81,7 @@ static void members_closed(void *arg)
 {
 	struct cluster *c = arg;
 
+	c->monitor = NULL;
 	c->members = NULL; /* and its monitor: what is decided now is decided before it */
 	if (c->rpc)
 		rpc_server_close(c->rpc, rpc_closed, c);

@@ -23,7 +23,7 @@ struct entry {
 	struct list item; /* in order of the IDs' bytes */
 	struct members *m;
 	struct peerid peer;
-	bool alive, connected;
+	bool alive, connected, trusted;
 	uint64_t rtt_ms;
 	char agent[128];
 	json_t *id;
@@ -40,8 +40,10 @@ struct members {
 	struct monitor *monitor;
 	struct informer *informer;
 	struct host_watch watch;
+	struct net_state net;
 	uv_timer_t timer;
 	uint64_t next_check; /* ms; of the monitor */
+	uint64_t next_look;  /* at the network */
 	bool closing;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -92,6 +94,7 @@ static struct entry *make(struct members *m, const struct peerid *peer)
 	en->m = m;
 	en->peer = *peer;
 	buf_init(&en->said, MEMBERS_SAID_MAX);
+	en->trusted = crdt_trusts(m->opt.crdt, &m->opt.self, peer);
 	while (at != &m->entries && by_bytes(&container_of(at, struct entry, item)->peer, peer) > 0)
 		at = at->prev;
 	pthread_mutex_lock(&m->lock);
@@ -345,6 +348,10 @@ static void tick(uv_timer_t *t)
 		m->next_check = now + (uint64_t)m->opt.monitor->check_interval_ms;
 		monitor_check(m->monitor, now_ns);
 	}
+	if (now >= m->next_look) {
+		m->next_look = now + NET_STATE_MS;
+		net_state_take(&m->net);
+	}
 	list_each_safe (it, next, &m->entries) {
 		struct entry *en = container_of(it, struct entry, item);
 
@@ -363,13 +370,13 @@ static void tick(uv_timer_t *t)
 
 /* ---- for the tree ---- */
 
-static void show(const struct members *m, const struct entry *en, struct member *ret)
+static void show(const struct entry *en, struct member *ret)
 {
 	*ret = (struct member){
 		.peer = en->peer,
 		.alive = en->alive,
 		.connected = en->connected,
-		.trusted = crdt_trusts(m->opt.crdt, &m->opt.self, &en->peer),
+		.trusted = en->trusted,
 		.rtt_ms = en->rtt_ms,
 		.agent = en->agent,
 		.id = en->id,
@@ -388,7 +395,7 @@ void members_each(struct members *m, bool (*fn)(void *arg, const struct member *
 	list_each (it, &m->entries) {
 		struct member one;
 
-		show(m, container_of(it, struct entry, item), &one);
+		show(container_of(it, struct entry, item), &one);
 		if (!fn(arg, &one))
 			break;
 	}
@@ -404,7 +411,7 @@ bool members_find(struct members *m, const struct peerid *peer,
 	pthread_mutex_lock(&m->lock);
 	en = find(m, peer);
 	if (en) {
-		show(m, en, &one);
+		show(en, &one);
 		fn(arg, &one);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -416,6 +423,11 @@ struct monitor *members_monitor(struct members *m)
 	return m->monitor;
 }
 
+struct net_state *members_net(struct members *m)
+{
+	return &m->net;
+}
+
 /* ---- life ---- */
 
 static void on_alert(void *arg, const struct monitor_alert *a)
@@ -424,6 +436,13 @@ static void on_alert(void *arg, const struct monitor_alert *a)
 
 	if (m->opt.events.alert)
 		m->opt.events.alert(m->opt.events.arg, a);
+}
+
+static bool is_member(void *arg, const struct peerid *peer)
+{
+	const struct entry *en = find(arg, peer);
+
+	return en && en->alive;
 }
 
 int members_new(const struct members_options *opt, struct members **ret, struct err *e)
@@ -445,6 +464,13 @@ int members_new(const struct members_options *opt, struct members **ret, struct 
 	m->opt = *opt;
 	list_init(&m->entries);
 	pthread_mutex_init(&m->lock, NULL);
+	m->net = (struct net_state){ .self = opt->self,
+				     .host = opt->host,
+				     .pubsub = opt->pubsub,
+				     .crdt = opt->crdt,
+				     .is_member = is_member,
+				     .arg = m };
+	net_state_init(&m->net);
 	uv_timer_init(opt->loop, &m->timer);
 	m->watch = (struct host_watch){ .up = peer_up, .down = peer_down };
 	*ret = m;
@@ -457,6 +483,7 @@ int members_new(const struct members_options *opt, struct members **ret, struct 
 	if (r < 0)
 		return err_sys(e, r, "joining the cluster");
 	host_watch(opt->host, &m->watch);
+	net_state_take(&m->net);
 	informer_start(m->informer);
 	uv_timer_start(&m->timer, tick, TICK_MS, TICK_MS);
 	return 0;
@@ -469,6 +496,7 @@ static void on_timer_closed(uv_handle_t *t)
 	void *arg = m->closed_arg;
 
 	monitor_free(m->monitor);
+	net_state_deinit(&m->net);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 	closed(arg);

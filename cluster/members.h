@@ -6,10 +6,10 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "cluster/cluster_config.h"
 #include "cluster/monitor.h"
+#include "cluster/net_state.h"
+#include "cluster/others.h"
 #include "cluster/tracker.h"
 #include "consensus/crdt/crdt_config.h"
 #include "net/gorpc.h"
@@ -62,21 +62,9 @@ void members_learn(struct members *m, const struct rpc_id *id);
 
 /* ---- for the tree; any thread ---- */
 
-struct member { /* valid within the call */
-	struct peerid peer;
-	bool self, alive, connected, trusted;
-	uint64_t rtt_ms;   /* 0: unknown */
-	const char *agent; /* "" while unknown */
-	const json_t *id;  /* its answer, as the reference's `id` shows it; NULL: none yet */
-	const void *said;  /* the same, as it came; none where it was too long to be kept */
-	size_t said_len;
-	int64_t asked_ns;  /* Unix time of that answer */
-	const char *error; /* why the last question failed; "" */
-};
-
-/* In order of the IDs' bytes; those that are alive or connected, without ourselves. Stops when @fn
- * returns false. The lock is held. */
+/* As cluster_each_member and cluster_find_member. */
 void members_each(struct members *m, bool (*fn)(void *arg, const struct member *member), void *arg);
-/* One of them. False: not known. */
 bool members_find(struct members *m, const struct peerid *peer,
 		  void (*fn)(void *arg, const struct member *member), void *arg);
+/* The network around us. */
+struct net_state *members_net(struct members *m);

@@ -24,6 +24,7 @@ const struct fixed_file fixed_files[FIXED_NR] = {
 	[FIXED_SUMMARY] = { "summary.json", FIXED_STATUS, CLASS_READ_ONLY, &ops_summary },
 	[FIXED_PEERS] = { "peers", FIXED_NONE, CLASS_FOLDER, &ops_peers },
 	[FIXED_SELF] = { "self", FIXED_PEERS, CLASS_LINK, &ops_self },
+	[FIXED_PEER_ADD] = { "add", FIXED_PEERS, CLASS_WRITE_ONLY, &ops_peer_add },
 	[FIXED_HEALTH] = { "health", FIXED_NONE, CLASS_FOLDER, &ops_folder },
 	[FIXED_READY] = { "ready", FIXED_HEALTH, CLASS_READ_ONLY, &ops_ready },
 	[FIXED_PROBLEMS] = { "problems", FIXED_HEALTH, CLASS_READ_ONLY, &ops_problems },

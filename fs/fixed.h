@@ -25,6 +25,7 @@ enum fixed {
 	FIXED_SUMMARY,
 	FIXED_PEERS,
 	FIXED_SELF,
+	FIXED_PEER_ADD,
 	FIXED_HEALTH,
 	FIXED_READY,
 	FIXED_PROBLEMS,
@@ -94,7 +95,7 @@ extern const struct node_ops ops_state, ops_export, ops_import, ops_import_resul
 extern const struct node_ops ops_check, ops_check_result, ops_allow, ops_info;
 extern const struct node_ops ops_status, ops_pin_status, ops_by, ops_by_status, ops_status_link;
 extern const struct node_ops ops_errors, ops_summary;
-extern const struct node_ops ops_peers, ops_peer, ops_self, ops_ready, ops_problems;
+extern const struct node_ops ops_peers, ops_peer, ops_self, ops_peer_add, ops_ready, ops_problems;
 extern const struct node_ops ops_graph_json, ops_graph_dot, ops_alerts, ops_metrics, ops_metric;
 extern const struct node_ops ops_prom, ops_ipfs_id, ops_ipfs_repo, ops_gc, ops_gc_result;
 extern const struct node_ops ops_backups, ops_backup, ops_audit, ops_events;

@@ -103,11 +103,3 @@ static int render_problems(struct call *c, uint64_t ino, struct buf *out, int64_
 	return r < 0 ? r : pin_problems(info, out);
 }
 TEXT_OPS(problems, CLASS_READ_ONLY);
-
-/* ---- alerts: other peers that went silent ---- */
-
-static int render_alerts(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
-{
-	return buf_str(out, "[]\n");
-}
-TEXT_OPS(alerts, CLASS_READ_ONLY);

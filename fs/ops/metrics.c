@@ -1,183 +1,225 @@
 /*
- * health/metrics/<name>.json: what this peer tells the others of itself, in the form of the
- * reference's `health metrics`. Source: informer/ of ipfs-cluster 1.1.6.
+ * health/metrics/<name>.json: the valid metrics of a name, one per peer, and health/alerts.json:
+ * those that ran out. In the form of the reference's `health metrics` and `health alerts`.
+ * Source: Metric and Alert of ipfs-cluster 1.1.6 (api/types.go).
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "fs/ops/views.h"
-#include "util/clock.h"
 #include "util/conf.h"
 
-#define METRIC_EVERY_NS (15 * NS_PER_S)
+/* ---- one metric ---- */
 
-/* Serials; the tags follow. */
-enum {
-	METRIC_PING = 1,
-	METRIC_DISK,
-	METRIC_PINQUEUE,
-	METRIC_TAGS
-};
-
-#define NAME_CAP 200
-
-struct metric {
-	char name[NAME_CAP];
-	json_t *value; /* a text */
-	int64_t weight, ttl_ms, received_ns;
-	bool valid, partitionable;
-};
-
-static bool is_repo_size(const struct cluster_options *opt)
+static json_t *text_of(const char *p, size_t n)
 {
-	return strcmp(opt->informer->disk_metric, "reposize") == 0;
+	char text[METRIC_VALUE_MAX + 1];
+
+	n = n < sizeof(text) ? n : sizeof(text) - 1;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	return view_string(text);
 }
 
-/* False: no metric has this serial. */
-static bool metric_name(struct fs *fs, uint64_t serial, char out[NAME_CAP])
+static json_t *metric_json(const struct metric *m)
 {
-	const struct cluster_options *opt = cluster_options(fs->cluster);
+	char peer[PEERID_TEXT_MAX];
 
-	if (serial == METRIC_PING)
-		snprintf(out, NAME_CAP, "ping");
-	else if (serial == METRIC_DISK)
-		snprintf(out, NAME_CAP, is_repo_size(opt) ? "reposize" : "freespace");
-	else if (serial == METRIC_PINQUEUE)
-		snprintf(out, NAME_CAP, "pinqueue");
-	else if (serial >= METRIC_TAGS && serial - METRIC_TAGS < opt->informer->tags.n)
-		snprintf(out, NAME_CAP, "tag:%s", opt->informer->tags.v[serial - METRIC_TAGS].key);
-	else
-		return false;
+	peerid_format(&m->peer, peer);
+	return json_pack("{s:o,s:s,s:o,s:I,s:b,s:I,s:b,s:I}", "name", text_of(m->name, m->name_len),
+			 "peer", peer, "value", text_of(m->value, m->value_len), "expire",
+			 (json_int_t)m->expire_ns, "valid", m->valid, "weight",
+			 (json_int_t)m->weight, "partitionable", m->partitionable, "received_at",
+			 (json_int_t)m->received_ns);
+}
+
+/* ---- names; a file is of all names that look alike in a folder ---- */
+
+static void file_name(const char *name, char out[256])
+{
+	snprintf(out, 256, "%.240s.json", name);
+	for (char *p = out; *p; p++)
+		if (*p == '/' || (unsigned char)*p < ' ')
+			*p = '_';
+}
+
+/* FNV-1a of the file's name: of at most 256 names, and a peer that makes up two alike hides its
+ * own. */
+static uint64_t serial_of(const char *file)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (const char *p = file; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return hash & NODE_SERIAL_MASK;
+}
+
+/* Names that this peer publishes are there before anything came of them. */
+static void each_name(struct fs *fs, bool (*fn)(void *arg, const char *name), void *arg)
+{
+	const struct informer_config *cfg = cluster_options(fs->cluster)->informer;
+	char tag[256];
+	bool go_on = fn(arg, MONITOR_PING) && fn(arg, cfg->disk_metric) && fn(arg, "pinqueue");
+
+	for (size_t i = 0; go_on && i < cfg->tags.n; i++) {
+		snprintf(tag, sizeof(tag), "tag:%s", cfg->tags.v[i].key);
+		go_on = fn(arg, tag);
+	}
+	if (go_on)
+		cluster_each_metric_name(fs->cluster, fn, arg);
+}
+
+struct search {
+	uint64_t serial; /* looked for, or the last one passed */
+	uint64_t found;
+	char file[256];   /* of the found one */
+	struct buf names; /* all that have the serial, each with its zero */
+};
+
+static bool comes_next(void *arg, const char *name)
+{
+	struct search *s = arg;
+	char file[256];
+	uint64_t serial;
+
+	file_name(name, file);
+	serial = serial_of(file);
+	if (serial > s->serial && (s->found == 0 || serial < s->found)) {
+		s->found = serial;
+		memcpy(s->file, file, sizeof(file));
+	}
 	return true;
 }
 
-/* ---- values ---- */
-
-static void get_ping(struct fs *fs, struct metric *m)
+static bool has_serial(void *arg, const char *name)
 {
-	struct tracker_kubo k = { 0 };
-	json_t *j;
-	char *text;
+	struct search *s = arg;
+	char file[256];
 
-	view_kubo(fs, &k);
-	j = json_pack("{s:o,s:o}", "peer_name", view_string(view_peername(fs)), "ipfs_id",
-		      view_string(k.id));
-	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-	m->value = json_string(text ? text : "");
-	free(text);
-	json_decref(j);
-	m->valid = true;
-	m->ttl_ms = 2 * cluster_options(fs->cluster)->config->monitor_ping_interval_ms;
+	file_name(name, file);
+	if (serial_of(file) != s->serial)
+		return true;
+	s->found = s->serial;
+	memcpy(s->file, file, sizeof(file));
+	/* A name that is published here comes a second time from the monitor. */
+	if (s->names.len > 0 && strcmp((const char *)s->names.data, name) == 0)
+		return true;
+	return buf_append(&s->names, name, strlen(name) + 1) == 0;
 }
 
-static void get_disk(struct fs *fs, struct metric *m)
+/* ---- the files ---- */
+
+struct listing {
+	json_t *list;
+	int64_t newest_ns;
+};
+
+static bool add_metric(void *arg, const struct metric *m)
 {
-	const struct cluster_options *opt = cluster_options(fs->cluster);
-	struct tracker_kubo k = { 0 };
-	uint64_t space = 0;
+	struct listing *l = arg;
 
-	m->ttl_ms = opt->informer->disk_ttl_ms;
-	if (!view_kubo(fs, &k) || k.repo_ns == 0) {
-		m->value = json_string("");
-		return;
-	}
-	m->received_ns = k.repo_ns;
-	if (is_repo_size(opt)) {
-		space = k.repo.repo_size;
-		m->weight = -(int64_t)space;
-		m->valid = k.up;
-	} else {
-		if (k.repo.repo_size < k.repo.storage_max)
-			space = k.repo.storage_max - k.repo.repo_size;
-		m->weight = (int64_t)space;
-		m->valid = k.up && space > 0;
-	}
-	m->value = json_sprintf("%" PRIu64, space);
-}
-
-static int get_pinqueue(struct call *c, struct metric *m)
-{
-	const struct informer_config *cfg = cluster_options(c->fs->cluster)->informer;
-	const struct store_info *info = call_info(c);
-	int64_t queued;
-
-	if (!info)
-		return -EMFILE;
-	queued = (int64_t)(info->by_status[STATUS_PIN_QUEUED] + info->by_status[STATUS_PINNING]);
-	m->value = json_sprintf("%" PRId64, queued);
-	m->weight = cfg->pinqueue_bucket_size > 0 ? -queued / cfg->pinqueue_bucket_size : -queued;
-	m->valid = true;
-	m->ttl_ms = cfg->pinqueue_ttl_ms;
-	return 0;
-}
-
-static void get_tag(struct fs *fs, size_t i, struct metric *m)
-{
-	const struct informer_config *cfg = cluster_options(fs->cluster)->informer;
-
-	m->value = view_string(cfg->tags.v[i].value);
-	m->valid = m->partitionable = true;
-	m->ttl_ms = cfg->tags_ttl_ms;
-}
-
-static int get_metric(struct call *c, uint64_t serial, struct metric *m)
-{
-	int r = 0;
-
-	/* Taken anew every few seconds, so that a file that is read twice is the same twice. */
-	*m = (struct metric){ .received_ns = clock_now_ns() / METRIC_EVERY_NS * METRIC_EVERY_NS };
-	if (!metric_name(c->fs, serial, m->name))
-		return -ESTALE;
-	if (serial == METRIC_PING)
-		get_ping(c->fs, m);
-	else if (serial == METRIC_DISK)
-		get_disk(c->fs, m);
-	else if (serial == METRIC_PINQUEUE)
-		r = get_pinqueue(c, m);
-	else
-		get_tag(c->fs, serial - METRIC_TAGS, m);
-	return r;
+	if (m->received_ns > l->newest_ns)
+		l->newest_ns = m->received_ns;
+	return json_array_append_new(l->list, metric_json(m)) == 0;
 }
 
 static int render_metric(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
 {
-	char self[PEERID_TEXT_MAX];
-	struct metric m;
-	int r = get_metric(c, node_serial(ino), &m);
+	struct search s = { .serial = node_serial(ino) };
+	struct listing l = { .list = json_array() };
 
-	if (r < 0)
-		return r;
-	view_self(c->fs, self);
-	*ret_mtime_ns = m.received_ns;
-	return text_json_new(
-	    out, json_pack("[{s:o,s:s,s:o,s:I,s:b,s:I,s:b,s:I}]", "name", view_string(m.name),
-			   "peer", self, "value", m.value, "expire",
-			   (json_int_t)(m.received_ns + m.ttl_ms * NS_PER_MS), "valid", m.valid,
-			   "weight", (json_int_t)m.weight, "partitionable", m.partitionable,
-			   "received_at", (json_int_t)m.received_ns));
+	each_name(c->fs, has_serial, &s);
+	for (size_t at = 0; at < s.names.len;) {
+		const char *name = (const char *)s.names.data + at;
+
+		cluster_each_metric(c->fs->cluster, name, false, add_metric, &l);
+		at += strlen(name) + 1;
+	}
+	buf_deinit(&s.names);
+	if (s.found == 0) {
+		json_decref(l.list);
+		return -ESTALE;
+	}
+	if (l.newest_ns)
+		*ret_mtime_ns = l.newest_ns;
+	return text_json_new(out, l.list);
 }
 TEXT_OPS(metric, CLASS_READ_ONLY);
 
-/* ---- the folder ---- */
+/* ---- alerts ---- */
 
-static bool metric_file(struct fs *fs, uint64_t serial, char out[256])
+static bool add_alert(void *arg, const struct monitor_alert *a)
 {
-	char name[NAME_CAP];
+	struct listing *l = arg;
+	const struct metric m = { .name = a->name,
+				  .name_len = strlen(a->name),
+				  .value = "",
+				  .peer = a->peer,
+				  .expire_ns = a->expire_ns,
+				  .valid = true };
+	json_t *j = metric_json(&m);
 
-	if (!metric_name(fs, serial, name))
-		return false;
-	snprintf(out, 256, "%s.json", name);
-	for (char *p = out; *p; p++)
-		if (*p == '/')
-			*p = '_';
-	return true;
+	json_object_set_new(j, "triggered_at", json_string(view_time(a->triggered_ns).s));
+	if (a->triggered_ns > l->newest_ns)
+		l->newest_ns = a->triggered_ns;
+	return json_array_append_new(l->list, j) == 0;
 }
 
-static int metric_entry(struct call *c, uint64_t serial, struct node_entry *ret)
+/* The value and weight that an alert is about are those of the latest metric, unless that is
+ * another one by now. */
+struct filling {
+	json_t *alert;
+	const char *peer;
+	json_int_t expire;
+};
+
+static bool fill_alert(void *arg, const struct metric *m)
 {
-	if (!metric_file(c->fs, serial, ret->name))
-		return -ENOENT;
+	static const char *const keys[] = { "value", "weight", "partitionable", "received_at" };
+	struct filling *f = arg;
+	char peer[PEERID_TEXT_MAX];
+	json_t *j;
+
+	peerid_format(&m->peer, peer);
+	if (strcmp(peer, f->peer) != 0)
+		return true;
+	j = metric_json(m);
+	for (size_t i = 0; m->expire_ns == f->expire && i < 4; i++)
+		json_object_set(f->alert, keys[i], json_object_get(j, keys[i]));
+	json_decref(j);
+	return false;
+}
+
+static int render_alerts(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
+{
+	struct listing l = { .list = json_array() };
+	json_t *alert;
+	size_t i;
+
+	cluster_each_alert(c->fs->cluster, add_alert, &l);
+	json_array_foreach (l.list, i, alert) {
+		const char *name = json_string_value(json_object_get(alert, "name"));
+		struct filling f = { .alert = alert,
+				     .peer = json_string_value(json_object_get(alert, "peer")),
+				     .expire =
+					 json_integer_value(json_object_get(alert, "expire")) };
+
+		if (name && f.peer)
+			cluster_each_metric(c->fs->cluster, name, true, fill_alert, &f);
+	}
+	if (l.newest_ns)
+		*ret_mtime_ns = l.newest_ns;
+	return text_json_new(out, l.list);
+}
+TEXT_OPS(alerts, CLASS_READ_ONLY);
+
+/* ---- the folder ---- */
+
+static int metric_entry(struct call *c, const char *file, struct node_entry *ret)
+{
+	uint64_t serial = serial_of(file);
+
+	snprintf(ret->name, sizeof(ret->name), "%s", file);
 	ret->cookie = serial;
 	ret->timeout = 0;
 	return attr_metric(c, node_id(KIND_METRIC, serial), &ret->st);
@@ -185,17 +227,19 @@ static int metric_entry(struct call *c, uint64_t serial, struct node_entry *ret)
 
 static int lookup_metrics(struct call *c, uint64_t dir, const char *name, struct node_entry *ret)
 {
-	char file[256];
+	struct search s = { .serial = serial_of(name) };
 
-	for (uint64_t s = METRIC_PING; metric_file(c->fs, s, file); s++)
-		if (strcmp(name, file) == 0)
-			return metric_entry(c, s, ret);
-	return -ENOENT;
+	each_name(c->fs, has_serial, &s);
+	buf_deinit(&s.names);
+	return s.found && strcmp(s.file, name) == 0 ? metric_entry(c, name, ret) : -ENOENT;
 }
 
 static int next_metrics(struct call *c, uint64_t dir, struct node_list *l, struct node_entry *ret)
 {
-	return metric_entry(c, l->cookie + 1, ret);
+	struct search s = { .serial = l->cookie };
+
+	each_name(c->fs, comes_next, &s);
+	return s.found ? metric_entry(c, s.file, ret) : -ENOENT;
 }
 
 const struct node_ops ops_metrics = {
