@@ -5,6 +5,7 @@
 
 #include "fs/ops/views.h"
 #include "store/blocks.h"
+#include "util/clock.h"
 
 #define HEADS_SHOWN 256
 #define ALLOW_DIGITS 18 /* fits an int64_t */
@@ -36,6 +37,24 @@ static int add_heads(struct call *c, json_t *j)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* How far this peer is behind the others. */
+static void add_sync(struct call *c, const struct store_info *info, json_t *j)
+{
+	struct crdt_sync sync = { 0 };
+	bool known = cluster_sync(c->fs->cluster, &sync);
+
+	json_object_set_new(j, "dirty", json_boolean(info->dirty || sync.dirty));
+	if (!known)
+		return;
+	json_object_set_new(j, "wanted", json_integer((json_int_t)sync.wanted));
+	json_object_set_new(j, "merged", json_integer((json_int_t)sync.merged));
+	json_object_set_new(j, "failed", json_integer((json_int_t)sync.failed));
+	json_object_set_new(j, "last_heard",
+			    json_string(view_time(sync.last_heard_s * NS_PER_S).s));
+	json_object_set_new(j, "last_merge",
+			    json_string(view_time(sync.last_merge_s * NS_PER_S).s));
+}
+
 static int fill_info(struct call *c, const struct store_info *info, json_t *j)
 {
 	const struct cluster_options *opt = cluster_options(c->fs->cluster);
@@ -46,7 +65,7 @@ static int fill_info(struct call *c, const struct store_info *info, json_t *j)
 	json_object_set_new(j, "pins", json_integer((json_int_t)info->pins));
 	json_object_set_new(j, "bytes", json_integer((json_int_t)info->export_bytes));
 	r = add_heads(c, j);
-	json_object_set_new(j, "dirty", json_boolean(info->dirty));
+	add_sync(c, info, j);
 	json_object_set_new(j, "pending", json_integer((json_int_t)info->pending));
 	json_object_set_new(j, "last_change", json_string(view_time(info->changed_ns).s));
 	json_object_set_new(j, "version", json_string(PINFS_VERSION));

@@ -87,6 +87,101 @@ static int write_ours(struct call *c, const struct store_info *info, bool up, st
 			     (int64_t)free_bytes);
 }
 
+static int counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	return buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name,
+			  (unsigned long long)value);
+}
+
+struct row {
+	const char *name, *help;
+	uint64_t value;
+};
+
+static int write_rows(struct buf *out, const struct row *rows, size_t n, bool counters)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = counters ? counter(out, rows[i].name, rows[i].help, rows[i].value)
+			     : gauge(out, rows[i].name, rows[i].help, (int64_t)rows[i].value);
+	return r;
+}
+
+static bool count_alive(void *arg, const struct member *m)
+{
+	*(uint64_t *)arg += m->alive;
+	return true;
+}
+
+static bool count_alert(void *arg, const struct monitor_alert *a)
+{
+	++*(uint64_t *)arg;
+	return true;
+}
+
+static int write_network(struct fs *fs, struct buf *out)
+{
+	struct cluster_network n;
+	uint64_t alive = 1, alerts = 0;
+	int r;
+
+	if (!cluster_network(fs->cluster, &n))
+		return 0;
+	cluster_each_member(fs->cluster, count_alive, &alive);
+	cluster_each_alert(fs->cluster, count_alert, &alerts);
+	const struct row now[] = {
+		{ "pinfs_peers", "Members of the cluster that are alive, this one included",
+		  alive },
+		{ "pinfs_peers_connected", "Peers that are connected", n.connected },
+		{ "pinfs_alerts", "Metrics that ran out, as far as they are remembered", alerts },
+	};
+	const struct row since[] = {
+		{ "pinfs_net_accepted_total", "Connections accepted", n.host.accepted },
+		{ "pinfs_net_refused_total", "Connections closed for a limit", n.host.refused },
+		{ "pinfs_net_dialled_total", "Addresses dialled", n.host.dialled },
+		{ "pinfs_net_dial_failures_total", "Dials that failed", n.host.dial_failures },
+		{ "pinfs_net_other_secret_total", "Connections that began as with another secret",
+		  n.host.bad_first_token },
+		{ "pinfs_net_bad_handshake_total", "Handshakes that failed", n.host.bad_handshake },
+		{ "pinfs_net_in_bytes_total", "Bytes received", n.host.bytes_in },
+		{ "pinfs_net_out_bytes_total", "Bytes sent", n.host.bytes_out },
+		{ "pinfs_gossip_delivered_total", "Messages delivered", n.gossip.delivered },
+		{ "pinfs_gossip_published_total", "Messages published", n.gossip.published },
+		{ "pinfs_gossip_duplicates_total", "Messages that were known",
+		  n.gossip.duplicates },
+		{ "pinfs_gossip_rejected_total", "Messages refused", n.gossip.rejected },
+		{ "pinfs_gossip_bad_signature_total", "Messages not signed by their author",
+		  n.gossip.bad_signature },
+		{ "pinfs_gossip_malformed_total", "Malformed frames and messages",
+		  n.gossip.malformed },
+		{ "pinfs_gossip_dropped_total", "Messages dropped for a full queue",
+		  n.gossip.dropped },
+	};
+	r = write_rows(out, now, sizeof(now) / sizeof(*now), false);
+	return r < 0 ? r : write_rows(out, since, sizeof(since) / sizeof(*since), true);
+}
+
+static int write_sync(struct fs *fs, struct buf *out)
+{
+	struct crdt_sync sync;
+	int r;
+
+	if (!cluster_sync(fs->cluster, &sync))
+		return 0;
+	r = gauge(out, "pinfs_crdt_wanted_blocks", "Blocks known of and not here",
+		  (int64_t)sync.wanted);
+	if (r == 0)
+		r = gauge(out, "pinfs_crdt_last_heard_seconds",
+			  "Unix time of the last broadcast of another peer", sync.last_heard_s);
+	if (r == 0)
+		r = counter(out, "pinfs_crdt_merged_blocks_total", "Blocks of others merged",
+			    sync.merged);
+	return r < 0 ? r
+		     : counter(out, "pinfs_crdt_failed_blocks_total",
+			       "Blocks refused or not to be had", sync.failed);
+}
+
 static uint64_t count_pinning(struct fs *fs)
 {
 	struct tracker *t = cluster_tracker(fs->cluster);
@@ -106,6 +201,10 @@ static int render_prom(struct call *c, uint64_t ino, struct buf *out, int64_t *r
 	view_kubo(c->fs, &k);
 	if (r == 0)
 		r = write_disk(c->fs, &k, out);
-	return r < 0 ? r : write_ours(c, info, k.up, out);
+	if (r == 0)
+		r = write_ours(c, info, k.up, out);
+	if (r == 0)
+		r = write_network(c->fs, out);
+	return r < 0 ? r : write_sync(c->fs, out);
 }
 TEXT_OPS(prom, CLASS_READ_ONLY);

@@ -22,6 +22,7 @@ static const char readme[] =
     "  undo               cp backups/NAME state/import\n"
     "\n"
     "  what changed       tail -f events; tail audit\n"
+    "  other peers        ls peers; echo MULTIADDRESS > peers/add\n"
     "  is it healthy      cat health/ready health/problems\n"
     "  Kubo               cat ipfs/repo.json; echo 1 > ipfs/gc\n"
     "\n"

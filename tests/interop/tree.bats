@@ -109,3 +109,102 @@ lists() {
 	refused "No route to host" \
 		bash -c "echo /ip4/$(host_ip 3)/tcp/1/p2p/${nobody##*/} > $(mnt 2)/peers/add"
 }
+
+# same_metrics NAME: the Go peer and host 2 know of the same peers' values.
+same_metrics() {
+	local keys='[.[] | {name,peer,value,valid,weight,partitionable}] | sort_by(.peer)'
+	rest 1 "monitor/metrics/$1" | jq -S "$keys" >"$BATS_TEST_TMPDIR/go"
+	jq -S "$keys" "$(mnt 2)/health/metrics/$1.json" | diff "$BATS_TEST_TMPDIR/go" -
+}
+
+@test "the metrics of all peers are those that the Go peer has" {
+	for name in ping tag:group pinqueue; do
+		wait_for 20 same_metrics "$name" || same_metrics "$name"
+	done
+	[ "$(jq length "$(mnt 2)/health/metrics/ping.json")" = 3 ]
+	rest 1 monitor/metrics | jq -r '.[] + ".json"' | sort >"$BATS_TEST_TMPDIR/go"
+	find "$(mnt 2)/health/metrics" -type f -printf '%f\n' | sort | diff "$BATS_TEST_TMPDIR/go" -
+}
+
+# same_graph: of the Go peer itself, and of whom it trusts.
+same_graph() {
+	local go keys
+	go=$(peer_id 1)
+	keys="{cluster_trust_links, name: .id_to_peername[\"$go\"], ipfs: .cluster_to_ipfs[\"$go\"],
+		members: (.cluster_links | keys)}"
+	rest 1 health/graph | jq -S "$keys" >"$BATS_TEST_TMPDIR/go"
+	jq -S "$keys" "$(mnt 3)/health/graph.json" | diff "$BATS_TEST_TMPDIR/go" -
+}
+
+@test "the graph has the links that the Go peer finds" {
+	wait_for 40 same_graph || same_graph
+	graph=$(mnt 3)/health/graph.json dot=$(mnt 3)/health/graph.dot
+	for n in 1 3; do
+		[ "$(jq ".cluster_links[\"$(peer_id "$n")\"] | length" "$graph")" = 2 ]
+	done
+	[ "$(grep -c 'C[0-9] -> C[0-9]' "$dot")" = "$(jq '[.cluster_links[][]] | length' "$graph")" ]
+	kubos=$(jq '.cluster_to_ipfs | length' "$graph")
+	[ "$(grep -c 'C[0-9] -> I[0-9]$' "$dot")" = "$kubos" ]
+	[ "$(grep -c 'style="dotted"' "$dot")" = $((3 - kubos)) ]
+}
+
+@test "a peer in step with the others is ready, and says how far it is" {
+	cid=$(cid_of "in step")
+	go_pin 1 "$cid"
+	wait_for 20 ours_has 2 "$cid"
+	wait_for 10 grep -Fx 1 "$(mnt 2)/health/ready"
+	info=$(mnt 2)/state/info.json
+	jq -e '(.dirty | not) and .wanted == 0 and .merged > 0 and .failed == 0' "$info"
+	age=$(($(date +%s) - $(date -d "$(jq -r .last_heard "$info")" +%s)))
+	[ "$age" -ge 0 ] && [ "$age" -lt 60 ]
+	[ ! -s "$(mnt 2)/health/problems" ]
+	grep -F "Kubo does not answer" "$(mnt 3)/health/problems"
+}
+
+@test "peers, connections and messages are counted" {
+	prom=$(mnt 2)/health/pinfs.prom
+	grep -Fx "pinfs_peers 3" "$prom"
+	grep -Fx "pinfs_peers_connected 2" "$prom"
+	grep -Fx "pinfs_crdt_wanted_blocks 0" "$prom"
+	grep -E '^pinfs_gossip_delivered_total [1-9]' "$prom"
+	grep -E '^pinfs_net_in_bytes_total [1-9]' "$prom"
+	[ -z "$(grep -E '^[a-z_]+ -?[0-9]+$' "$prom" | cut -d ' ' -f 1 | sort | uniq -d)" ]
+}
+
+# alerted: the document on standard input tells of host 3.
+alerted() {
+	jq -e --arg peer "$(peer_id 3)" "any(.[]; .peer == \$peer and .name == \"ping\"
+		and (.value | fromjson | .peer_name) == \"host3\")"
+}
+
+we_alert() {
+	alerted <"$(mnt 2)/health/alerts.json"
+}
+
+go_alerts() {
+	rest 1 health/alerts >"$BATS_TEST_TMPDIR/go" && alerted <"$BATS_TEST_TMPDIR/go"
+}
+
+@test "a peer that went silent is an alert, an event, and no file any more" {
+	pinfs_stop "$(mnt 3)"
+	wait_for 40 we_alert
+	wait_for 40 go_alerts
+	[ "$(jq -c '.[0] | keys' "$BATS_TEST_TMPDIR/go")" = \
+		"$(jq -c '.[0] | keys' "$(mnt 2)/health/alerts.json")" ]
+	wait_for 20 fails test -e "$(peer_file 2 3)"
+	grep -F '"event":"peer_down"' "$(mnt 2)/events" | grep -F "$(peer_id 3)"
+	ours_start 3
+	wait_for 30 answered 3 1
+	wait_for 10 jq -e .alive "$(peer_file 2 3)"
+	tail -n 20 "$(mnt 2)/events" | grep -F '"event":"peer_up"' | grep -F "$(peer_id 3)"
+}
+
+@test "a peer of another secret, and one whose peers are all away, are problems in words" {
+	host_add 4
+	ours_init 4 '.cluster.secret = "0000000000000000000000000000000000000000000000000000000000000001"'
+	peers_know 4 2
+	ours_start 4
+	wait_for 20 grep -F "compare cluster.secret" "$(mnt 2)/health/problems"
+	wait_for 20 grep -F "none of the 1 other trusted peers is connected" "$(mnt 4)/health/problems"
+	pinfs_stop "$(mnt 4)"
+}
