@@ -43,6 +43,27 @@ static void slow_callers_are_dropped(void **state)
 
 /* ---- limits ---- */
 
+static void each_caller_has_its_own_time(void **state)
+{
+	struct raw first, second;
+
+	raw_open(served.net, &first);
+	raw_write_hex(&first, ONE);
+	pair_turns(served.net, 50);
+	pair_time(served.net, GORPC_ARGUMENT_MS / 2);
+	raw_open(served.net, &second);
+	raw_write_hex(&second, ONE);
+	pair_turns(served.net, 50);
+	pair_time(served.net, GORPC_ARGUMENT_MS / 2 + 1000);
+	until(served.net, first.ended);
+	pair_turns(served.net, 50);
+	assert_int_equal(0, second.ended);
+	pair_time(served.net, GORPC_ARGUMENT_MS / 2);
+	until(served.net, second.ended);
+	raw_clear(&first);
+	raw_clear(&second);
+}
+
 static void calls_of_one_peer_are_limited(void **state)
 {
 	static struct raw r[GORPC_CALLS_MAX];
@@ -255,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_HOSTS(slow_callers_are_dropped),
+		ON_HOSTS(each_caller_has_its_own_time),
 		ON_HOSTS(calls_of_one_peer_are_limited),
 		ON_HOSTS(bytes_that_wait_are_limited),
 		ON_HOSTS(a_large_argument_comes_whole),

@@ -381,6 +381,49 @@ static size_t nils(const char *key, size_t n)
 	return at + n;
 }
 
+/* A map of one key with a map of @n times nil and nil. */
+static size_t pairs(const char *key, size_t n)
+{
+	size_t len = nils(key, n);
+
+	input[2 + strlen(key)] = 0xde;
+	memset(input + len, 0xc0, n);
+	return len + n;
+}
+
+/* What is no msgpack at all, and what is another type than a struct. */
+static void other_documents_are_refused(void **state)
+{
+	static const char *const bad[] = { "", "c1", "8000", "ddffffffff", "05", "a161" };
+	struct rpc_repo_stat stat;
+	struct rpc_pin_info info;
+	const struct peerid *ids;
+	struct rpc_node node;
+	struct rpc_repo_gc gc;
+	struct rpc_id id;
+	struct peerid peer;
+	struct cid cid;
+	uint32_t bits;
+	size_t n;
+
+	for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+		const size_t len = bytes_of(bad[k]);
+		struct err e = { 0 };
+
+		assert_int_equal(-EBADMSG, rpc_id_decode(input, len, &memory, &id, &e));
+		assert_int_equal(-EBADMSG, e.code);
+		assert_int_equal(-EBADMSG, rpc_pin_info_decode(input, len, &memory, &info, NULL));
+		assert_int_equal(-EBADMSG, rpc_repo_gc_decode(input, len, &memory, &gc, NULL));
+		assert_int_equal(-EBADMSG, rpc_repo_stat_decode(input, len, &stat, NULL));
+		assert_int_equal(-EBADMSG, rpc_node_decode(input, len, &node, NULL));
+		assert_int_equal(-EBADMSG, rpc_cid_decode(input, len, &cid, NULL));
+		assert_int_equal(-EBADMSG, rpc_peerid_decode(input, len, &peer, NULL));
+		assert_int_equal(-EBADMSG, rpc_peerids_decode(input, len, &memory, &ids, &n, NULL));
+		if (strcmp(bad[k], "05") != 0)
+			assert_int_equal(-EBADMSG, rpc_filter_decode(input, len, &bits, NULL));
+	}
+}
+
 static void long_lists_are_refused(void **state)
 {
 	struct rpc_pin_info i;
@@ -513,7 +556,11 @@ static void other_encodings_of_pins_are_read(void **state)
 		{ "81a16791c0", 0, 0, -EBADMSG },
 		{ "81a172da0024" CID_HEX, 0, 0, 0 },
 		{ "81a16dc0", 0, 0, 0 },
+		{ "81a16d80", 0, 0, 0 },
 		{ "81a16d90", 0, 0, -EBADMSG },
+		{ "81a16105", 0, 0, -EBADMSG },
+		{ "81a16705", 0, 0, -EBADMSG },
+		{ "dfffffffff", 0, 0, -EBADMSG },
 		{ "81a16d81a16bc0", 0, 0, 0 },
 		{ "81a16ea1ff", 0, 0, -EBADMSG }, /* no UTF-8 */
 		{ "81a16d81a1ff"
@@ -539,6 +586,23 @@ static void other_encodings_of_pins_are_read(void **state)
 		}
 	}
 	pin_deinit(&p);
+}
+
+static void pins_beyond_the_limits_are_refused(void **state)
+{
+	uint8_t *large = calloc(1, PIN_BYTES_MAX + 1);
+	struct pin p;
+
+	assert_non_null(large);
+	pin_init(&p);
+	assert_int_equal(-EFBIG, rpc_pin_decode(large, PIN_BYTES_MAX + 1, &p, NULL));
+	assert_int_equal(-EFBIG, rpc_pin_decode(input, nils("a", PIN_LIST_MAX + 1), &p, NULL));
+	assert_int_equal(-EFBIG, rpc_pin_decode(input, nils("g", PIN_LIST_MAX + 1), &p, NULL));
+	assert_int_equal(-EFBIG, rpc_pin_decode(input, pairs("m", PIN_LIST_MAX + 1), &p, NULL));
+	assert_int_equal(0, rpc_pin_decode(input, pairs("m", PIN_LIST_MAX), &p, NULL));
+	assert_int_equal(1, p.n_metadata); /* all keys are equal */
+	pin_deinit(&p);
+	free(large);
 }
 
 static void types_are_bits(void **state)
@@ -593,6 +657,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(fields_of_another_kind_are_refused, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(other_documents_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lists_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_collection_is_cut_and_counted, setup,
 						teardown),
@@ -601,6 +666,7 @@ int main(void)
 		cmocka_unit_test(pins_have_the_bytes_of_the_reference),
 		cmocka_unit_test(pins_that_were_not_stored_are_read),
 		cmocka_unit_test(other_encodings_of_pins_are_read),
+		cmocka_unit_test(pins_beyond_the_limits_are_refused),
 		cmocka_unit_test(types_are_bits),
 		cmocka_unit_test(a_decoded_pin_needs_its_input_no_more),
 	};
