@@ -49,8 +49,9 @@ struct gorpc_method {
 	 * argument that cannot be decoded is to be answered by gorpc_fail with GORPC_SERVER.
 	 */
 	void (*argument)(void *arg, struct gorpc_call *call, const uint8_t *p, size_t n);
-	/* The caller is gone: nothing can be answered any more and @call is dead. May be NULL only
-	 * where a method always answers from within `argument`. */
+	/* The caller is gone: nothing can be answered any more, and @call is dead when it returns;
+	 * until then its peer and its arg can be asked for. May be NULL only where a method always
+	 * answers from within `argument`. */
 	void (*cancelled)(void *arg, struct gorpc_call *call);
 };
 

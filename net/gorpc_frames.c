@@ -6,6 +6,8 @@
 #include "types/msgpack_fields.h"
 #include "util/utf8.h"
 
+_Static_assert(GORPC_DEPTH_MAX == MSGPACK_DEPTH_MAX, "what is cut is decoded by the same limit");
+
 #define BUFFER_KEPT 65536 /* a larger one is not kept when nothing waits */
 
 /* ---- cutting ---- */

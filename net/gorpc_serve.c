@@ -28,7 +28,8 @@ struct caller {
 struct gorpc_call {
 	struct list item; /* of its caller */
 	struct gorpc *g;
-	struct caller *caller;
+	struct caller *caller; /* NULL: over */
+	struct peerid peer;
 	struct stream *stream; /* NULL: over */
 	struct gorpc_frames frames;
 	size_t waiting; /* its part of caller->waiting */
@@ -196,7 +197,7 @@ static void choose(struct gorpc_call *c)
 	const struct gorpc_id *id = &c->id;
 	char why[2 * GORPC_NAME_MAX + 64];
 
-	if (m && cfg->allowed(cfg->arg, &c->caller->peer, m)) {
+	if (m && cfg->allowed(cfg->arg, &c->peer, m)) {
 		c->method = m;
 		if (m->streaming)
 			c->due = GORPC_NEVER;
@@ -342,6 +343,7 @@ static struct gorpc_call *call_new(struct gorpc *g, struct caller *k, struct str
 		return NULL;
 	c->g = g;
 	c->caller = k;
+	c->peer = k->peer;
 	c->stream = s;
 	c->due = gorpc_now(g) + GORPC_ARGUMENT_MS;
 	gorpc_frames_init(&c->frames, true);
@@ -378,7 +380,7 @@ void serve_accepted(void *arg, struct stream *s)
 
 const struct peerid *gorpc_call_peer(const struct gorpc_call *c)
 {
-	return &c->caller->peer;
+	return &c->peer;
 }
 
 void gorpc_call_set_arg(struct gorpc_call *c, void *arg)

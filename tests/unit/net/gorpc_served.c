@@ -39,6 +39,7 @@ static void on_cancelled(void *arg, struct gorpc_call *c)
 	struct gorpc_call **slot = gorpc_call_arg(c);
 
 	assert_ptr_equal(c, *slot);
+	assert_true(peerid_equal(&served.net->b.id.id, gorpc_call_peer(c)));
 	*slot = NULL;
 	served.cancelled++;
 }
