@@ -341,12 +341,26 @@ static void st_closed(void *arg, struct conn *c, const struct err *why)
 		st->conn = NULL;
 }
 
+static void take(struct stranger *st)
+{
+	assert_int_equal(0, conn_accept(&st->ctx, (uv_stream_t *)&st->listener, &st->conn, NULL));
+}
+
 static void st_connection(uv_stream_t *listener, int status)
 {
 	struct stranger *st = listener->data;
 
 	assert_int_equal(0, status);
-	assert_int_equal(0, conn_accept(&st->ctx, listener, &st->conn, NULL));
+	st->waits = st->deaf;
+	if (!st->deaf)
+		take(st);
+}
+
+void stranger_hear(struct stranger *st)
+{
+	until(st->all, st->waits);
+	st->waits = false;
+	take(st);
 }
 
 void stranger_start(struct hosts *f, struct stranger *st)

@@ -58,6 +58,8 @@ struct stranger {
 	struct conn_context ctx;
 	uv_tcp_t listener;
 	bool listens;
+	bool deaf;  /* connections wait until stranger_hear */
+	bool waits; /* one does */
 	struct multiaddr at;
 	struct conn *conn; /* the latest; NULL: none, or over */
 	unsigned opened, closed;
@@ -113,6 +115,7 @@ void stranger_offer(struct stranger *st, const char *name,
 /* It speaks "/test/1" and identify, and says so. */
 void stranger_offer_identify(struct stranger *st);
 void stranger_listen(struct stranger *st);
+void stranger_hear(struct stranger *st);                       /* takes the one that waits */
 void stranger_dial(struct stranger *st, const struct node *n); /* and waits until it is open */
 /* As stranger_dial, without waiting. */
 void stranger_call(struct stranger *st, const struct node *n);
