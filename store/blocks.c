@@ -8,12 +8,15 @@
 #include "util/base_enc.h"
 
 enum {
-	BLOCK_STORED = 1,
-	BLOCK_MERGED = 2
+	BLOCK_STORED = 1
 };
 enum {
 	ID_SHA256,
 	ID_OTHER
+};
+enum { /* value in TABLE_WANTED */
+	WANTED_BEGUN,
+	WANTED_LINKED
 };
 
 /* In front of a block's bytes in TABLE_BLOCKS. */
@@ -67,7 +70,6 @@ static int row_parse(uint64_t number, const MDB_val *val, struct block_row *ret)
 	ret->number = number;
 	ret->height = h.height;
 	ret->stored = h.flags & BLOCK_STORED;
-	ret->merged = h.flags & BLOCK_MERGED;
 	ret->data = (const uint8_t *)val->mv_data + sizeof(h);
 	ret->len = val->mv_size - sizeof(h);
 	ret->cid.len = 0;
@@ -79,12 +81,32 @@ static int row_parse(uint64_t number, const MDB_val *val, struct block_row *ret)
 	return 0;
 }
 
+static int wanted_get(const struct store_txn *t, uint64_t number, bool *ret_linked)
+{
+	MDB_val val;
+	int r = table_get(t, TABLE_WANTED, val_u64(&number), &val);
+
+	if (r == 0)
+		*ret_linked = val.mv_size == 1 && *(const uint8_t *)val.mv_data == WANTED_LINKED;
+	return r;
+}
+
 int blocks_row(const struct store_txn *t, uint64_t number, struct block_row *ret)
 {
+	bool linked;
 	MDB_val val;
 	int r = table_get(t, TABLE_BLOCKS, val_u64(&number), &val);
 
-	return r < 0 ? r : row_parse(number, &val, ret);
+	if (r == 0)
+		r = row_parse(number, &val, ret);
+	if (r < 0)
+		return r;
+	ret->merged = false;
+	if (!ret->stored)
+		return 0;
+	r = wanted_get(t, number, &linked);
+	ret->merged = r == -ENOENT;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int find_number(const struct store_txn *t, const struct block_id *id, uint64_t *ret)
@@ -154,10 +176,9 @@ int blocks_number(struct store_txn *t, const struct block_id *id, uint64_t *ret)
 }
 
 int blocks_put(struct store_txn *t, const struct cid *cid, const uint8_t *data, size_t len,
-	       uint64_t height, bool merged, uint64_t *ret_number)
+	       uint64_t height, uint64_t *ret_number)
 {
-	struct block_head h = { .height = height,
-				.flags = BLOCK_STORED | (merged ? BLOCK_MERGED : 0) };
+	struct block_head h = { .height = height, .flags = BLOCK_STORED };
 	struct block_row old;
 	struct block_id id;
 	int r;
@@ -167,15 +188,13 @@ int blocks_put(struct store_txn *t, const struct cid *cid, const uint8_t *data, 
 	r = blocks_number(t, &id, ret_number);
 	if (r == 0)
 		r = blocks_row(t, *ret_number, &old);
-	if (r < 0 || (old.stored && (old.merged || !merged)))
-		return r;
-	return row_write(t, *ret_number, &h, data, len);
+	return r < 0 || old.stored ? r : row_write(t, *ret_number, &h, data, len);
 }
 
 int blocks_put_reserved(struct store_txn *t, uint64_t number, const struct cid *cid,
 			const uint8_t *data, size_t len, uint64_t height)
 {
-	struct block_head h = { .height = height, .flags = BLOCK_STORED | BLOCK_MERGED };
+	struct block_head h = { .height = height, .flags = BLOCK_STORED };
 	struct block_id id;
 	int r;
 
@@ -183,6 +202,16 @@ int blocks_put_reserved(struct store_txn *t, uint64_t number, const struct cid *
 	memcpy(h.id, id.bytes, sizeof(h.id));
 	r = id_save(t, &id, number);
 	return r < 0 ? r : row_write(t, number, &h, data, len);
+}
+
+static int table_count(const struct store_txn *t, enum table tb, uint64_t *ret)
+{
+	MDB_stat st;
+	int r = lmdb_errno(mdb_stat(t->txn, t->gen->dbi[tb], &st));
+
+	if (r == 0)
+		*ret = st.ms_entries;
+	return r;
 }
 
 /* ---- heads ---- */
@@ -220,27 +249,38 @@ int heads_del(struct store_txn *t, uint64_t number)
 
 int heads_count(const struct store_txn *t, uint64_t *ret)
 {
-	MDB_stat st;
-	int r = lmdb_errno(mdb_stat(t->txn, t->gen->dbi[TABLE_HEADS], &st));
-
-	if (r == 0)
-		*ret = st.ms_entries;
-	return r;
+	return table_count(t, TABLE_HEADS, ret);
 }
 
-/* ---- blocks to be fetched ---- */
+/* ---- blocks to be merged ---- */
 
-int wanted_put(struct store_txn *t, uint64_t number)
+int wanted_put(struct store_txn *t, uint64_t number, bool linked)
 {
-	return table_put(t, TABLE_WANTED, val_u64(&number), val_of("", 0), 0);
+	uint8_t why = linked ? WANTED_LINKED : WANTED_BEGUN;
+	bool before = false;
+	int r = wanted_get(t, number, &before);
+
+	if (r == 0 && (before || !linked))
+		return 0;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return table_put(t, TABLE_WANTED, val_u64(&number), val_of(&why, 1), 0);
 }
 
 int wanted_del(struct store_txn *t, uint64_t number)
 {
-	MDB_val key = val_u64(&number);
-	int r = lmdb_errno(mdb_del(t->txn, t->gen->dbi[TABLE_WANTED], &key, NULL));
+	bool linked;
+	int r = wanted_get(t, number, &linked);
 
-	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = table_del(t, TABLE_WANTED, val_u64(&number));
+	return r < 0 ? r : linked;
+}
+
+int wanted_count(const struct store_txn *t, uint64_t *ret)
+{
+	return table_count(t, TABLE_WANTED, ret);
 }
 
 int wanted_next(const struct store_txn *t, uint64_t *after)
@@ -267,6 +307,14 @@ static int element_put(struct store_txn *t, uint64_t kid, enum element_kind kind
 int elements_add(struct store_txn *t, uint64_t kid, uint64_t block)
 {
 	return element_put(t, kid, ELEMENT_ADDED, block);
+}
+
+int elements_del(struct store_txn *t, uint64_t kid, uint64_t block)
+{
+	uint8_t k[ELEMENT_KEY];
+
+	element_key(k, kid, ELEMENT_ADDED, block);
+	return table_del(t, TABLE_ELEMENTS, val_of(k, sizeof(k)));
 }
 
 int tombstones_add(struct store_txn *t, uint64_t kid, uint64_t block)

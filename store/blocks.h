@@ -36,9 +36,9 @@ int blocks_row(const struct store_txn *t, uint64_t number, struct block_row *ret
 int blocks_get(const struct store_txn *t, const struct cid *cid, struct block_row *ret);
 /* The number of an id, made when it has none. */
 int blocks_number(struct store_txn *t, const struct block_id *id, uint64_t *ret);
-/* Stores a block; @merged says that its delta is in the set now. */
+/* Stores a block, if its bytes are not here yet. It counts as merged unless it is wanted. */
 int blocks_put(struct store_txn *t, const struct cid *cid, const uint8_t *data, size_t len,
-	       uint64_t height, bool merged, uint64_t *ret_number);
+	       uint64_t height, uint64_t *ret_number);
 /* For our own blocks: a number before the block's bytes, and so its CID, are known. */
 uint64_t blocks_reserve(struct store_txn *t);
 int blocks_put_reserved(struct store_txn *t, uint64_t number, const struct cid *cid,
@@ -51,12 +51,15 @@ int heads_put(struct store_txn *t, uint64_t number, uint64_t height);
 int heads_del(struct store_txn *t, uint64_t number);
 int heads_count(const struct store_txn *t, uint64_t *ret);
 
-/* Blocks that merged ones link to and that are not merged: what is still to be fetched. */
-int wanted_put(struct store_txn *t, uint64_t number);
-int wanted_del(struct store_txn *t, uint64_t number);        /* 1: it was there, 0: not, -errno */
+/* Blocks to be merged: what merged ones link to, and what was begun and has more parts. A block is
+ * merged when its bytes are here and it is not among these. */
+int wanted_put(struct store_txn *t, uint64_t number, bool linked);
+int wanted_del(struct store_txn *t, uint64_t number); /* 1: a merged block links to it; 0, -errno */
 int wanted_next(const struct store_txn *t, uint64_t *after); /* -ENOENT at the end */
+int wanted_count(const struct store_txn *t, uint64_t *ret);
 
 int elements_add(struct store_txn *t, uint64_t kid, uint64_t block);
+int elements_del(struct store_txn *t, uint64_t kid, uint64_t block); /* 0 also when not there */
 int tombstones_add(struct store_txn *t, uint64_t kid, uint64_t block);
 int elements_has(const struct store_txn *t, uint64_t kid, uint64_t block);   /* 1, 0, -errno */
 int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block); /* the same */

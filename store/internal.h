@@ -25,7 +25,7 @@ enum table {
 	TABLE_BLOCKS,    /* block number -> struct block_head, bytes */
 	TABLE_BLOCK_IDS, /* block id -> block number */
 	TABLE_HEADS,     /* block number -> height */
-	TABLE_WANTED,    /* block number -> nothing: linked by a merged block, not merged itself */
+	TABLE_WANTED,    /* block number -> why it is to be merged */
 	TABLE_NAMES,     /* folder name -> name number */
 	TABLE_NAME_IDS,  /* name number -> count, folder name */
 	TABLE_NAME_PINS, /* name number, serial -> nothing */

@@ -130,6 +130,18 @@ static int scan_node(const uint8_t *p, size_t n, struct node *ret, struct err *e
 	return more < 0 ? malformed(e, "cut or malformed") : 0;
 }
 
+static int check_size(size_t n, struct err *e)
+{
+	return n > BLOCK_BYTES_MAX ? err_set(e, -EFBIG, "a block of %zu bytes", n) : 0;
+}
+
+static int check_links(const struct node *node, struct err *e)
+{
+	return node->n_links > BLOCK_LINKS_MAX
+		   ? err_set(e, -EFBIG, "a block with %zu links", node->n_links)
+		   : 0;
+}
+
 static int decode_link(const struct pb_field *link, struct cid *ret, struct err *e)
 {
 	struct pb_reader r = { link->p, link->p + link->n };
@@ -155,26 +167,54 @@ static int decode_link(const struct pb_field *link, struct cid *ret, struct err 
 	return cid_defined(ret) ? 0 : malformed(e, "a link without a hash");
 }
 
-static int decode_links(const uint8_t *p, size_t n, struct bump *b, struct block *ret,
-			struct err *e)
+/* The @n_links links of a node that was scanned. */
+static int each_link(const uint8_t *p, size_t n, size_t n_links, block_link_fn fn, void *arg,
+		     struct err *e)
 {
 	struct pb_reader r = pb_reader_of(p, n);
-	size_t max = ret->n_links, i = 0;
 	struct pb_field f;
+	struct cid link;
 
-	ret->links = bump_alloc(b, max * sizeof(*ret->links));
-	if (!ret->links)
-		return err_set(e, b->err, "out of memory");
-	while (i < max && pb_next(&r, &f) > 0) {
+	while (n_links > 0 && pb_next(&r, &f) > 0) {
 		int err;
 
 		if (f.number != NODE_LINKS)
 			continue;
-		err = decode_link(&f, &ret->links[i++], e);
+		err = decode_link(&f, &link, e);
 		if (err < 0)
 			return err;
+		fn(arg, &link);
+		n_links--;
 	}
 	return 0;
+}
+
+int block_links(const uint8_t *p, size_t n, block_link_fn fn, void *arg, struct err *e)
+{
+	struct node node = { 0 };
+	int r = check_size(n, e);
+
+	if (r == 0)
+		r = scan_node(p, n, &node, e);
+	if (r == 0)
+		r = check_links(&node, e);
+	return r < 0 ? r : each_link(p, n, node.n_links, fn, arg, e);
+}
+
+static void take_link(void *arg, const struct cid *link)
+{
+	struct block *b = arg;
+
+	cid_copy(&b->links[b->n_links++], link);
+}
+
+static int decode_links(const uint8_t *p, size_t n, size_t n_links, struct bump *b,
+			struct block *ret, struct err *e)
+{
+	ret->links = bump_alloc(b, n_links * sizeof(*ret->links));
+	if (!ret->links)
+		return err_set(e, b->err, "out of memory");
+	return each_link(p, n, n_links, take_link, ret, e);
 }
 
 int block_decode(const uint8_t *p, size_t n, struct block *ret, struct err *e)
@@ -182,19 +222,17 @@ int block_decode(const uint8_t *p, size_t n, struct block *ret, struct err *e)
 	struct node node = { 0 };
 	struct bump b = { 0 };
 	struct block block = { 0 };
-	int r;
+	int r = check_size(n, e);
 
-	if (n > BLOCK_BYTES_MAX)
-		return err_set(e, -EFBIG, "a block of %zu bytes", n);
-	r = scan_node(p, n, &node, e);
+	if (r == 0)
+		r = scan_node(p, n, &node, e);
+	if (r == 0)
+		r = check_links(&node, e);
 	if (r < 0)
 		return r;
-	if (node.n_links > BLOCK_LINKS_MAX)
-		return err_set(e, -EFBIG, "a block with %zu links", node.n_links);
 	b.left = MEMORY_BASE + MEMORY_FACTOR * n + node.n_links * sizeof(struct cid);
-	block.n_links = node.n_links;
-	if (block.n_links > 0)
-		r = decode_links(p, n, &b, &block, e);
+	if (node.n_links > 0)
+		r = decode_links(p, n, node.n_links, &b, &block, e);
 	if (r == 0)
 		r = delta_pb_decode(node.data.p, node.data.n, &b, &block.delta, e);
 	if (r < 0) {

@@ -57,6 +57,11 @@ struct block {
 int block_decode(const uint8_t *p, size_t n, struct block *ret, struct err *e);
 void block_clear(struct block *b);
 
+/* The links alone, one by one, without memory. The same errors for a malformed node, after some of
+ * its links perhaps; the delta is not looked at. */
+typedef void (*block_link_fn)(void *arg, const struct cid *link);
+int block_links(const uint8_t *p, size_t n, block_link_fn fn, void *arg, struct err *e);
+
 /* The id of a block's elements: "/" + upper-case base32 of its multihash. Appends to @out. */
 int block_element_id(const struct cid *block, struct buf *out);
 /* The key of a pin: "/" + upper-case base32 of the CID's bytes. Appends to @out. */

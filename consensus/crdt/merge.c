@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define PAGE_BYTES 4096
+
 static int find(struct store_txn *t, const struct cid *cid, struct block_row *ret)
 {
 	struct block_id id;
@@ -22,13 +24,18 @@ static int link_child(struct store_txn *t, const struct cid *child)
 
 	if (r < 0)
 		return r;
-	return row.merged ? heads_del(t, row.number) : wanted_put(t, row.number);
+	if (row.merged)
+		return heads_del(t, row.number);
+	/* What is no dag-pb under sha2-256 cannot be had. */
+	return cid_defined(&row.cid) ? wanted_put(t, row.number, true) : 0;
 }
 
 /* ---- the stages; each takes from the budget what it does ---- */
 
-static bool spend(size_t *budget, size_t n)
+static bool spend(size_t *budget, size_t bytes)
 {
+	size_t n = 1 + bytes / PAGE_BYTES;
+
 	if (*budget == 0)
 		return false;
 	*budget = *budget > n ? *budget - n : 0;
@@ -40,11 +47,10 @@ static void enter(struct merge *m, enum merge_stage stage)
 	m->place = (struct merge_place){ .stage = stage };
 }
 
-/* The bytes of a block that is merged in parts go first: between two parts, the value of a key is
- * looked for in the blocks that are stored. */
-static int stage_begin(struct merge *m, struct store_txn *t, size_t budget)
+/* The bytes go first: between two parts, the value of a key is looked for in the blocks that are
+ * stored. */
+static int stage_begin(struct merge *m, struct store_txn *t, size_t *budget)
 {
-	const struct delta *d = &m->block.delta;
 	struct block_row row;
 	int r = find(t, m->cid, &row);
 
@@ -53,8 +59,10 @@ static int stage_begin(struct merge *m, struct store_txn *t, size_t budget)
 	m->number = row.number;
 	if (row.merged)
 		return 1;
-	if (!row.stored && d->n_tombstones + d->n_elements > budget)
-		r = blocks_put(t, m->cid, m->p, m->n, d->priority, false, &m->number);
+	if (!row.stored) {
+		spend(budget, m->n);
+		r = blocks_put(t, m->cid, m->p, m->n, m->block.delta.priority, &m->number);
+	}
 	enter(m, MERGE_TOMBSTONES);
 	return r;
 }
@@ -64,7 +72,7 @@ static int stage_tombstones(struct merge *m, struct store_txn *t, size_t *budget
 	const struct delta *d = &m->block.delta;
 
 	while (m->place.at < d->n_tombstones) {
-		int r = spend(budget, 1) ? set_tombstone(t, &d->tombstones[m->place.at]) : 1;
+		int r = spend(budget, 0) ? set_tombstone(t, &d->tombstones[m->place.at]) : 1;
 
 		if (r != 0)
 			return r;
@@ -85,7 +93,7 @@ static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
 
 		if (m->place.at + 1 < d->n_tombstones && set_same_key(en, en + 1))
 			continue;
-		r = spend(budget, 1) ? set_recompute(t, en, o) : 1;
+		r = spend(budget, 0) ? set_recompute(t, en, o) : 1;
 		if (r != 0)
 			return r;
 	}
@@ -104,7 +112,7 @@ static int stage_elements(struct merge *m, struct store_txn *t, size_t *budget,
 
 		for (to = m->place.at + 1; to < n && set_same_key(group[0], m->order[to]); to++)
 			;
-		if (!spend(budget, to - m->place.at))
+		if (!spend(budget, group[0]->value_len))
 			return 1;
 		r = set_key(t, m->number, m->block.delta.priority, group, to - m->place.at, o);
 		if (r < 0)
@@ -116,13 +124,10 @@ static int stage_elements(struct merge *m, struct store_txn *t, size_t *budget,
 
 static int stage_end(struct merge *m, struct store_txn *t)
 {
-	uint64_t height = m->block.delta.priority;
-	int r = blocks_put(t, m->cid, m->p, m->n, height, true, &m->number);
+	int r = wanted_del(t, m->number);
 
-	if (r == 0)
-		r = wanted_del(t, m->number);
 	if (r == 0) /* nobody links to it */
-		r = heads_put(t, m->number, height);
+		r = heads_put(t, m->number, m->block.delta.priority);
 	for (size_t i = 0; r >= 0 && i < m->block.n_links; i++)
 		r = link_child(t, &m->block.links[i]);
 	return r < 0 ? r : 1;
@@ -134,7 +139,7 @@ int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struc
 	int r = 0;
 
 	if (m->place.stage == MERGE_BEGIN) {
-		r = stage_begin(m, t, *budget);
+		r = stage_begin(m, t, budget);
 		if (r != 0)
 			return r;
 	}
@@ -146,17 +151,13 @@ int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struc
 		r = stage_elements(m, t, budget, o);
 	if (r == 0)
 		return stage_end(m, t);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : wanted_put(t, m->number, false);
 }
 
 int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t n, struct err *e)
 {
-	struct cid actual;
 	int r;
 
-	block_cid(p, n, &actual);
-	if (!cid_equal(cid, &actual))
-		return err_set(e, -EBADMSG, "the block's bytes are not those of its CID");
 	*m = (struct merge){ .cid = cid, .p = p, .n = n };
 	r = block_decode(p, n, &m->block, e);
 	if (r < 0)
@@ -178,9 +179,14 @@ int merge_block(struct store_txn *t, const struct cid *cid, const uint8_t *p, si
 {
 	size_t budget = SIZE_MAX;
 	struct block_row row;
+	struct cid actual;
 	struct merge m;
-	int r = find(t, cid, &row);
+	int r;
 
+	block_cid(p, n, &actual);
+	if (!cid_equal(cid, &actual))
+		return err_set(e, -EBADMSG, "the block's bytes are not those of its CID");
+	r = find(t, cid, &row);
 	if (r < 0 || row.merged)
 		return r < 0 ? r : 0;
 	r = merge_open(&m, cid, p, n, e);

@@ -5,8 +5,8 @@
  * docs/formats.md.
  *
  * A large block is merged in parts, each a transaction of bounded size. Its bytes are stored first,
- * heads and the mark that it is merged come last; after a crash the block is begun again, and what
- * is done already is passed over, with the same result.
+ * and until its last part it is among the wanted ones, so that it is neither a head nor forgotten;
+ * after a crash it is begun again, and what is done already is passed over, with the same result.
  */
 #pragma once
 
@@ -38,14 +38,15 @@ struct merge {
 	struct merge_place place;
 };
 
-/* Decodes; any thread. @cid and @p live until merge_close. -EBADMSG: the bytes are no block, or not
- * of this CID. */
+/* Decodes; any thread. @p are the bytes of @cid; both live until merge_close. -EBADMSG, -EFBIG: the
+ * bytes are no block of ours. */
 int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t n, struct err *e);
-/* Writer's thread. Merges at most about *budget entries, which is counted down. 1: it is merged (or
- * was before), 0: more is to be done in another transaction, -errno. @o may be NULL. */
+/* Writer's thread. Merges as far as *budget goes, which is counted down: about the pages that are
+ * dirtied. 1: it is merged (or was before), 0: more is to be done in another transaction, -errno.
+ * @o may be NULL. */
 int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struct set_observer *o);
 void merge_close(struct merge *m);
 
-/* All of it at once. 1: merged, 0: it was merged before. */
+/* All of it at once. 1: merged, 0: it was merged before. -EBADMSG also where @p has another CID. */
 int merge_block(struct store_txn *t, const struct cid *cid, const uint8_t *p, size_t n,
 		const struct set_observer *o, struct err *e);
