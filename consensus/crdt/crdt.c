@@ -43,8 +43,9 @@ struct crdt {
 	struct store_batch batch;
 	bool busy;
 	struct consensus_op *group;
-	bool cut;       /* the batch makes deltas of what is pending */
-	bool new_heads; /* it has made one */
+	bool cut;         /* the batch makes deltas of what is pending */
+	bool new_heads;   /* it has made one */
+	bool cut_changed; /* cutting changed what is shown */
 	uint64_t pending_after;
 
 	/* among others; NULL: alone */
@@ -101,14 +102,24 @@ static int apply_group(struct store_txn *t, struct crdt *c, struct local_delta *
 	return 0;
 }
 
+/* What is pending is shown already. It may look otherwise when it is cut where another peer has
+ * changed the same pin meanwhile. */
+static int cut_pending(struct store_txn *t, struct crdt *c)
+{
+	uint64_t revision = store_info(t)->revision;
+	int r = pending_cut(t);
+
+	c->new_heads = true;
+	c->cut_changed = store_info(t)->revision != revision;
+	return r;
+}
+
 static int group_pending(struct store_txn *t, struct crdt *c)
 {
 	int r = apply_group(t, c, NULL);
 
-	if (r == 0 && (c->cut || store_info(t)->pending >= (uint64_t)c->cfg->max_batch_size)) {
-		r = pending_cut(t);
-		c->new_heads = true;
-	}
+	if (r == 0 && (c->cut || store_info(t)->pending >= (uint64_t)c->cfg->max_batch_size))
+		r = cut_pending(t, c);
 	c->pending_after = store_info(t)->pending;
 	return r;
 }
@@ -120,7 +131,7 @@ static int group_delta(struct store_txn *t, struct crdt *c)
 	int r = 0;
 
 	if (store_info(t)->pending > 0) /* batching was switched off: first what waited for it */
-		r = pending_cut(t);
+		r = cut_pending(t, c);
 	c->pending_after = 0;
 	if (r == 0)
 		r = local_begin(&d, t);
@@ -202,7 +213,7 @@ static void crdt_batch_done(struct store_batch *b, int status)
 {
 	struct crdt *c = container_of(b, struct crdt, batch);
 	struct consensus_op *op = c->group, *next;
-	bool heads = status >= 0 && c->new_heads;
+	bool heads = status >= 0 && c->new_heads, all = status >= 0 && c->cut_changed;
 
 	c->busy = false;
 	c->group = NULL;
@@ -219,6 +230,8 @@ static void crdt_batch_done(struct store_batch *b, int status)
 			report_changes(c, op);
 		op->done(op, op->status);
 	}
+	if (all)
+		c->events->replaced(c->events->arg);
 	if (heads && c->announce)
 		announce_now(c->announce);
 	crdt_step(c);
@@ -376,7 +389,7 @@ static void crdt_step(struct crdt *c)
 	c->cut = c->cut_due;
 	c->cut_due = false;
 	c->group = take_group(c);
-	c->new_heads = false;
+	c->new_heads = c->cut_changed = false;
 	c->batch = (struct store_batch){ .fn = crdt_batch, .done = crdt_batch_done };
 	store_submit(c->store, &c->batch);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "consensus/crdt/delta.h"
+#include "consensus/crdt/merge.h"
 #include "store/blocks.h"
 #include "store/pinset.h"
 #include "types/hash.h"
@@ -18,6 +19,11 @@ struct local_entry {
 	bool tombstone;
 };
 
+static uint64_t above(uint64_t height)
+{
+	return height < UINT64_MAX ? height + 1 : height;
+}
+
 int local_begin(struct local_delta *d, struct store_txn *t)
 {
 	uint64_t number = 0, height, n;
@@ -27,18 +33,19 @@ int local_begin(struct local_delta *d, struct store_txn *t)
 	*d = (struct local_delta){ .t = t, .height = 1 };
 	if (r < 0)
 		return r;
-	if (n > BLOCK_LINKS_MAX)
-		return -EFBIG;
-	d->links = calloc(n + 1, sizeof(*d->links));
+	d->links = calloc((n < BLOCK_LINKS_MAX ? n : BLOCK_LINKS_MAX) + 1, sizeof(*d->links));
 	if (!d->links)
 		return -ENOMEM;
 	while ((r = heads_next(t, &number, &height)) == 0) {
+		if (above(height) > d->height)
+			d->height = above(height);
+		if (d->n_links == BLOCK_LINKS_MAX) /* the rest is for the next block */
+			continue;
 		r = blocks_row(t, number, &row);
 		if (r < 0)
 			break;
 		cid_copy(&d->links[d->n_links++], &row.cid);
-		if (height >= d->height)
-			d->height = height + 1;
+		d->last_link = number;
 	}
 	if (r != -ENOENT) {
 		local_clear(d);
@@ -153,17 +160,66 @@ static int make_room(struct local_delta *d, size_t len)
 	return d->n_entries > 0 && d->size + len + other > BLOCK_BYTES_MAX ? local_cut(d) : 0;
 }
 
-int local_put(struct local_delta *d, const struct cid *cid, const void *value, size_t len,
-	      uint8_t rank, uint64_t *ret_serial)
+/* The highest block with a living element of the key. */
+static int living_height(const struct store_txn *t, uint64_t kid, uint64_t *ret)
 {
-	struct local_entry en = { 0 };
-	struct sortkey sk;
-	struct key_row row;
-	int r = make_room(d, len);
+	uint64_t number = 0;
+	int r;
 
-	en.key = d->text.len;
-	if (r == 0)
-		r = delta_pin_key(cid, &d->text);
+	*ret = 0;
+	while ((r = elements_next(t, kid, &number)) == 0) {
+		struct block_row block;
+
+		r = tombstones_has(t, kid, number);
+		if (r == 0)
+			r = blocks_row(t, number, &block);
+		if (r == 0 && block.height > *ret)
+			*ret = block.height;
+		if (r < 0)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* What other peers hold for the key. A pending value is not theirs. */
+static int height_of(const struct store_txn *t, const struct sortkey *sk, uint64_t *ret)
+{
+	struct key_row key;
+	struct pin_row row;
+	int r = pinset_key(t, sk, &key);
+
+	*ret = 0;
+	if (r < 0 || key.serial == 0)
+		return r == -ENOENT ? 0 : r;
+	r = pinset_raw(t, key.serial, &row);
+	if (r == 0 && row.flags & PIN_ROW_PENDING)
+		return living_height(t, key.kid, ret);
+	*ret = row.priority;
+	return r;
+}
+
+/* A delta must be above the present value, or other peers would keep that one. It is, but for a
+ * block that is merged in parts and not a head yet, and for heights that a peer made up. 1: nothing
+ * is above it. */
+static int rise(struct local_delta *d, const struct sortkey *sk)
+{
+	uint64_t height;
+	int r = height_of(d->t, sk, &height);
+
+	if (r < 0 || height < d->height)
+		return r;
+	if (d->n_entries > 0)
+		r = local_cut(d);
+	if (r == 0 && height >= d->height)
+		d->height = above(height);
+	return r < 0 ? r : height == UINT64_MAX;
+}
+
+static int put_entry(struct local_delta *d, const struct cid *cid, const void *value, size_t len)
+{
+	struct local_entry en = { .key = d->text.len };
+	int r = delta_pin_key(cid, &d->text);
+
 	en.key_len = d->text.len - en.key;
 	en.value = d->text.len;
 	en.value_len = len;
@@ -171,9 +227,25 @@ int local_put(struct local_delta *d, const struct cid *cid, const void *value, s
 		r = buf_append(&d->text, value, len);
 	if (r == 0)
 		r = entry_add(d, &en);
-	if (r == 0)
-		r = seen_add(d, cid);
+	return r < 0 ? r : seen_add(d, cid);
+}
+
+int local_put(struct local_delta *d, const struct cid *cid, const void *value, size_t len,
+	      uint8_t rank, uint64_t *ret_serial)
+{
+	struct sortkey sk;
+	struct key_row row;
+	uint64_t serial;
+	int r;
+
 	sortkey_of_cid(cid->bytes, cid->len, &sk);
+	r = make_room(d, len);
+	if (r == 0)
+		r = rise(d, &sk);
+	if (r == 1) /* so it goes first */
+		r = local_del(d, cid, &serial);
+	if (r >= 0)
+		r = put_entry(d, cid, value, len);
 	if (r == 0)
 		r = pinset_key_make(d->t, &sk, &row);
 	if (r == 0)
@@ -313,14 +385,52 @@ static int heads_replace(struct local_delta *d)
 	int r = heads_put(d->t, d->number, d->height);
 
 	while (r == 0 && (r = heads_next(d->t, &number, &height)) == 0)
-		if (number != d->number)
+		if (number != d->number && number <= d->last_link)
 			r = heads_del(d->t, number);
 	return r == -ENOENT ? 0 : r;
+}
+
+static int element_move(struct local_delta *d, const struct delta_entry *en)
+{
+	struct sortkey sk;
+	struct key_row row;
+	struct cid cid;
+	int r;
+
+	sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
+	r = pinset_key(d->t, &sk, &row);
+	return r < 0 ? r : elements_del(d->t, row.kid, d->number);
+}
+
+/* Another peer made this very block: the same change on the same heads. Here it has a number
+ * already, since somebody links to it or its elements, and what is known of it is for that one: it
+ * is merged as the other's. */
+static int finish_known(struct local_delta *d, const struct delta *delta, const struct cid *cid,
+			const struct buf *block)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < delta->n_elements; i++)
+		r = element_move(d, &delta->elements[i]);
+	if (r == 0)
+		r = merge_block(d->t, cid, block->data, block->len, NULL, NULL);
+	for (size_t i = 0; r >= 0 && i < delta->n_elements; i++)
+		r = set_recompute(d->t, &delta->elements[i], NULL);
+	return r < 0 ? r : 0;
+}
+
+static int finish_new(struct local_delta *d, const struct cid *cid, const struct buf *block)
+{
+	int r = blocks_put_reserved(d->t, d->number, cid, block->data, block->len, d->height);
+
+	return r < 0 ? r : heads_replace(d);
 }
 
 int local_finish(struct local_delta *d, struct cid *ret_head)
 {
 	struct buf block = BUF_INIT(BLOCK_BYTES_MAX);
+	struct block_row row;
+	struct block_id id;
 	struct delta delta;
 	int r;
 
@@ -332,11 +442,13 @@ int local_finish(struct local_delta *d, struct cid *ret_head)
 	r = block_encode(&delta, d->links, d->n_links, &block);
 	if (r == 0) {
 		block_cid(block.data, block.len, ret_head);
-		r = blocks_put_reserved(d->t, d->number, ret_head, block.data, block.len,
-					d->height);
+		block_id_of_cid(ret_head, &id);
+		r = blocks_find(d->t, &id, &row);
+		if (r == 0)
+			r = finish_known(d, &delta, ret_head, &block);
+		else if (r == -ENOENT)
+			r = finish_new(d, ret_head, &block);
 	}
-	if (r == 0)
-		r = heads_replace(d);
 	free(delta.elements);
 	buf_deinit(&block);
 	return r;

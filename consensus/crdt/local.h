@@ -21,6 +21,7 @@ struct local_delta {
 	uint64_t height;
 	struct cid *links;
 	size_t n_links;
+	uint64_t last_link; /* number of the last block linked to; links are in this order */
 	struct local_entry *entries;
 	size_t n_entries, cap_entries;
 	struct buf text;

@@ -86,9 +86,9 @@ static void observe(const struct set_observer *o, bool put, const struct cid *ci
 		o->del(o->arg, cid, serial);
 }
 
-/* Same value and priority as the row has: nothing to write. */
-static int row_has(const struct store_txn *t, uint64_t serial, uint64_t priority,
-		   const uint8_t *value, size_t len)
+/* The row is right: it has this value and priority, or a pending one, whose delta will be above all
+ * there is. */
+static int row_stays(const struct store_txn *t, uint64_t serial, const struct best *best)
 {
 	struct pin_row row;
 	int r;
@@ -98,8 +98,9 @@ static int row_has(const struct store_txn *t, uint64_t serial, uint64_t priority
 	r = pinset_raw(t, serial, &row);
 	if (r < 0)
 		return r;
-	return row.priority == priority && row.value_len == len &&
-	       (len == 0 || memcmp(row.value, value, len) == 0);
+	return row.flags & PIN_ROW_PENDING ||
+	       (best->found && row.priority == best->priority &&
+		bytes_compare(row.value, row.value_len, best->value.data, best->value.len) == 0);
 }
 
 static int recompute(struct store_txn *t, const struct sortkey *sk, struct key_row *row,
@@ -110,21 +111,15 @@ static int recompute(struct store_txn *t, const struct sortkey *sk, struct key_r
 	uint64_t before = row->serial;
 	int r = best_value(t, row->kid, key, key_len, &best);
 
-	if (r == 0 && !best.found) {
+	if (r == 0)
+		r = row_stays(t, row->serial, &best);
+	if (r == 0 && best.found)
+		r = pinset_set(t, sk, row, cid, best.value.data, best.value.len, best.priority, 0,
+			       1);
+	else if (r == 0)
 		r = pinset_unset(t, sk, row);
-		if (r == 0)
-			observe(o, false, cid, before);
-	} else if (r == 0) {
-		r = row_has(t, row->serial, best.priority, best.value.data, best.value.len);
-		if (r == 0)
-			r = pinset_set(t, sk, row, cid, best.value.data, best.value.len,
-				       best.priority, 0, 1);
-		else if (r == 1)
-			goto out;
-		if (r == 0)
-			observe(o, true, cid, row->serial);
-	}
-out:
+	if (r == 0)
+		observe(o, best.found, cid, best.found ? row->serial : before);
 	buf_deinit(&best.value);
 	return r < 0 ? r : 0;
 }
