@@ -2,169 +2,43 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "consensus/crdt/merge.h"
+#include "consensus/crdt/dag_internal.h"
 #include "util/clock.h"
-#include "util/list.h"
 
 #define LOG_AREA "crdt"
 #include "util/log.h"
 
 #define TICK_MS 5000
-#define MERGE_BLOCKS_MAX 64    /* of one transaction */
-#define FLOOD_ENTRIES DAG_PART /* a block of more is told as "everything may have changed" */
-
-enum fetch_state {
-	FETCH_WAITING, /* announced; no place free */
-	FETCH_ASKED,
-	FETCH_HERE,   /* arrived, not merged yet */
-	FETCH_FAILED, /* not to be had; asked for again when there is hope */
-	FETCH_BAD,    /* it is no block of ours, and never will be */
-	FETCH_STATES
-};
-
-struct fetch {
-	struct list item;
-	struct cid cid;
-	struct peerid from; /* who announced it; len 0: nobody, another block links to it */
-	enum fetch_state state;
-	int64_t since_ms;
-	/* of FETCH_HERE */
-	struct list queued;
-	uint8_t *bytes;
-	size_t len;
-	struct merge merge;
-	uint64_t generation; /* of the tables that the merge has begun in */
-	struct merge_place before;
-	bool merged;
-};
-
-struct change {
-	struct cid cid;
-	uint64_t serial;
-	bool removed;
-};
-
-struct dag {
-	struct store *store;
-	uv_loop_t *loop;
-	const struct consensus_events *events;
-	const struct crdt_net *net;
-	struct list fetches;
-	size_t n[FETCH_STATES];
-	struct list queue;   /* arrived ones, in order */
-	struct list merging; /* taken from it; the writer's while busy */
-	size_t held;         /* bytes of them */
-	struct cid *last;    /* the heads heard last */
-	size_t n_last;
-
-	struct store_batch batch; /* merging */
-	bool busy, full;          /* full: the last merge failed; after a while again */
-	struct change changes[DAG_PART];
-	size_t n_changes;
-	bool flood; /* changes that were not told one by one */
-	int64_t told_ms;
-
-	uv_timer_t timer;
-	int64_t again_ms; /* a failed merge is tried again */
-	bool closing;
-	void (*closed)(void *arg);
-	void *closed_arg;
-
-	pthread_mutex_t lock; /* of what follows */
-	struct crdt_sync state;
-};
-
-static void merge_next(struct dag *d);
-static void refill(struct dag *d);
-
-/* ---- the list of blocks ---- */
-
-static struct fetch *find(const struct dag *d, const struct cid *cid)
-{
-	struct list *it;
-
-	list_each (it, &d->fetches) {
-		struct fetch *f = container_of(it, struct fetch, item);
-
-		if (cid_equal(&f->cid, cid))
-			return f;
-	}
-	return NULL;
-}
-
-static void enter(struct dag *d, struct fetch *f, enum fetch_state state)
-{
-	d->n[f->state]--;
-	d->n[state]++;
-	f->state = state;
-	f->since_ms = clock_mono_ms();
-}
-
-static struct fetch *fetch_new(struct dag *d, const struct cid *cid, const struct peerid *from)
-{
-	size_t remembered = d->n[FETCH_WAITING] + d->n[FETCH_FAILED] + d->n[FETCH_BAD];
-	struct fetch *f = remembered < DAG_REMEMBERED_MAX ? calloc(1, sizeof(*f)) : NULL;
-
-	if (!f)
-		return NULL;
-	cid_copy(&f->cid, cid);
-	if (from)
-		f->from = *from;
-	list_init(&f->queued);
-	list_add_tail(&d->fetches, &f->item);
-	d->n[f->state]++;
-	f->since_ms = clock_mono_ms();
-	return f;
-}
-
-static void drop_bytes(struct dag *d, struct fetch *f)
-{
-	if (!f->bytes)
-		return;
-	list_del(&f->queued);
-	merge_close(&f->merge);
-	d->held -= f->len;
-	free(f->bytes);
-	f->bytes = NULL;
-}
-
-static void fetch_free(struct dag *d, struct fetch *f)
-{
-	drop_bytes(d, f);
-	d->n[f->state]--;
-	list_del(&f->item);
-	free(f);
-}
-
-/* Blocks of the set are dag-pb under sha2-256; an old form of the CID names the same block. */
-static int normalise(const struct cid *cid, struct cid *ret)
-{
-	static const uint8_t v1[2] = { 1, CODEC_DAG_PB };
-	size_t n;
-	const uint8_t *hash = cid_multihash(cid, &n);
-
-	if (n != 34 || hash[0] != MULTIHASH_SHA2_256 || cid_codec(cid) != CODEC_DAG_PB)
-		return -EINVAL;
-	memcpy(ret->bytes, v1, sizeof(v1));
-	memmove(ret->bytes + sizeof(v1), hash, n);
-	ret->len = (uint16_t)(sizeof(v1) + n);
-	return 0;
-}
 
 /* ---- what others see of it ---- */
 
-static void publish_state(struct dag *d, unsigned merged, unsigned failed)
+static uint64_t count_wanted(const struct dag *d)
 {
+	const struct fetches *fs = &d->fetches;
+	size_t known = fs->n[FETCH_WAITING] + fs->n[FETCH_ASKED] + fs->n[FETCH_HERE] +
+		       fs->n[FETCH_MERGING] + fs->n[FETCH_FAILED];
+	struct store_txn *t;
+	uint64_t n = 0;
+
+	if (store_read(d->store, &t) < 0)
+		return known;
+	wanted_count(t, &n);
+	store_read_end(t);
+	return n > known ? n : known;
+}
+
+void dag_count(struct dag *d, unsigned merged, unsigned failed)
+{
+	uint64_t wanted = count_wanted(d);
+
 	pthread_mutex_lock(&d->lock);
 	d->state.merged += merged;
 	d->state.failed += failed;
 	if (merged)
 		d->state.last_merge_s = clock_now_s();
-	d->state.wanted = d->n[FETCH_WAITING] + d->n[FETCH_ASKED] + d->n[FETCH_HERE] +
-			  d->n[FETCH_FAILED] + d->n[FETCH_BAD];
-	d->state.dirty = d->n[FETCH_FAILED] + d->n[FETCH_BAD] > 0;
+	d->state.wanted = wanted;
+	d->state.dirty = d->fetches.n[FETCH_FAILED] > 0;
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -177,97 +51,147 @@ void dag_state(struct dag *d, struct crdt_sync *ret)
 
 /* ---- asking ---- */
 
-static bool has_place(const struct dag *d)
+static bool has_place(const struct dag *d, size_t max)
 {
-	return d->n[FETCH_ASKED] < DAG_FLIGHT_MAX && d->held < DAG_HELD_MAX;
+	const struct fetches *fs = &d->fetches;
+
+	return fs->n[FETCH_ASKED] < max && fs->n[FETCH_HERE] < DAG_HERE_MAX &&
+	       fs->held < DAG_HELD_MAX;
 }
 
-static void ask(struct dag *d, struct fetch *f)
+/* Whether the block is in the set: 1, 0 or -errno. @ret: its row, where it has one. */
+static int look(const struct store_txn *t, const struct cid *cid, struct block_row *ret)
 {
-	if (d->net->want(d->net->arg, &f->cid, f->from.len ? &f->from : NULL) == 0)
-		enter(d, f, FETCH_ASKED);
-}
-
-static bool ask_announced(struct dag *d)
-{
-	struct list *it;
-
-	list_each (it, &d->fetches) {
-		struct fetch *f = container_of(it, struct fetch, item);
-
-		if (!has_place(d))
-			return false;
-		if (f->state == FETCH_WAITING)
-			ask(d, f);
-	}
-	return has_place(d);
-}
-
-static int take_stored(struct dag *d, struct fetch *f, const struct block_row *row);
-
-/* Blocks that merged ones link to. */
-static int ask_linked(struct dag *d)
-{
-	struct store_txn *t;
-	uint64_t number = 0;
-	int r = store_read(d->store, &t);
-
-	if (r < 0)
-		return r;
-	while (has_place(d) && (r = wanted_next(t, &number)) == 0) {
-		struct block_row row;
-		struct fetch *f;
-
-		r = blocks_row(t, number, &row);
-		if (r < 0)
-			break;
-		if (find(d, &row.cid))
-			continue;
-		f = fetch_new(d, &row.cid, NULL);
-		if (!f)
-			break;
-		if (!row.stored || take_stored(d, f, &row) < 0)
-			ask(d, f);
-	}
-	store_read_end(t);
-	return r == -ENOENT ? 0 : r;
-}
-
-static void refill(struct dag *d)
-{
-	if (d->closing)
-		return;
-	if (ask_announced(d) && ask_linked(d) < 0)
-		log_warn("reading which blocks are missing failed, trying again later");
-	merge_next(d);
-	publish_state(d, 0, 0);
-}
-
-/* Whether its delta is in the set: 1, 0 or -errno. */
-static int is_merged(const struct store_txn *t, const struct cid *cid)
-{
-	struct block_row row;
 	struct block_id id;
 	int r;
 
+	ret->stored = false;
 	block_id_of_cid(cid, &id);
-	r = blocks_find(t, &id, &row);
-	return r == 0 ? row.merged : r == -ENOENT ? 0 : r;
+	r = blocks_find(t, &id, ret);
+	return r == 0 ? ret->merged : r == -ENOENT ? 0 : r;
 }
+
+/* Gives a block its place. Its bytes may be here, from before a crash. -EAGAIN: no more can be
+ * asked for now. */
+static int ask(struct dag *d, const struct store_txn *t, struct fetch *f)
+{
+	struct block_row row;
+	int r = look(t, &f->cid, &row);
+
+	if (r == 1) {
+		fetch_free(&d->fetches, f);
+		return 0;
+	}
+	if (r == 0 && row.stored)
+		return fetch_take(&d->fetches, f, row.data, row.len);
+	if (r == 0)
+		r = d->net->want(d->net->arg, &f->cid, f->from.len ? &f->from : NULL);
+	if (r == 0)
+		fetch_enter(&d->fetches, f, FETCH_ASKED);
+	return r;
+}
+
+/* What is announced and has waited for longest first. */
+static int ask_waiting(struct dag *d, const struct store_txn *t)
+{
+	struct fetch *f;
+	int r = 0;
+
+	while (r == 0 && has_place(d, DAG_FLIGHT_MAX) &&
+	       (f = fetch_first(&d->fetches, FETCH_WAITING)))
+		r = ask(d, t, f);
+	return r;
+}
+
+/* One block that a merged one links to. */
+static int ask_linked(struct dag *d, const struct store_txn *t, uint64_t number)
+{
+	struct block_row row;
+	struct fetch *f;
+	int r = blocks_row(t, number, &row);
+
+	if (r < 0)
+		return r;
+	f = fetch_find(&d->fetches, &row.cid);
+	if (f) {
+		fetch_mark_linked(&d->fetches, f);
+		return 0;
+	}
+	f = fetch_new(&d->fetches, &row.cid, NULL);
+	if (!f)
+		return -EAGAIN;
+	fetch_mark_linked(&d->fetches, f);
+	return ask(d, t, f);
+}
+
+/* Goes around the list of wanted blocks, once at most. Those that failed are remembered, and passed
+ * over; where they are too many for that, each has its turn. */
+static int ask_wanted(struct dag *d, const struct store_txn *t)
+{
+	uint64_t n, stop = d->place;
+	bool around = false;
+	int r = wanted_count(t, &n);
+
+	while (r == 0 && n > d->fetches.n_linked && has_place(d, DAG_FLIGHT_LINKED_MAX)) {
+		r = wanted_next(t, &d->place);
+		if (r == -ENOENT && !around && stop > 0) {
+			around = true;
+			d->place = 0;
+			r = 0;
+			continue;
+		}
+		if (r == -ENOENT)
+			d->place = 0;
+		if (r < 0 || (around && d->place > stop))
+			break;
+		r = ask_linked(d, t, d->place);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+void dag_refill(struct dag *d)
+{
+	struct store_txn *t;
+	int r;
+
+	if (d->closing)
+		return;
+	r = store_read(d->store, &t);
+	if (r == 0) {
+		r = ask_waiting(d, t);
+		if (r == 0)
+			r = ask_wanted(d, t);
+		store_read_end(t);
+	}
+	if (r < 0 && r != -EAGAIN)
+		log_warn("asking for missing blocks failed (%s), trying again later", strerror(-r));
+	dag_merge(d);
+	dag_count(d, 0, 0);
+}
+
+/* ---- hearing ---- */
 
 static void hear_one(struct dag *d, const struct store_txn *t, const struct cid *cid,
 		     const struct peerid *from)
 {
+	struct block_row row;
 	struct cid plain;
-	struct fetch *f;
 
-	if (normalise(cid, &plain) < 0 || is_merged(t, &plain) != 0)
-		return;
-	f = find(d, &plain);
-	if (!f)
-		fetch_new(d, &plain, from);
-	else if (f->state == FETCH_FAILED)
-		enter(d, f, FETCH_WAITING);
+	if (fetch_normalise(cid, &plain) == 0 && !fetch_find(&d->fetches, &plain) &&
+	    look(t, &plain, &row) == 0)
+		fetch_new(&d->fetches, &plain, from);
+}
+
+static void hear(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from)
+{
+	struct store_txn *t;
+
+	if (store_read(d->store, &t) == 0) {
+		for (size_t i = 0; i < n; i++)
+			hear_one(d, t, &heads[i], from);
+		store_read_end(t);
+	}
+	dag_refill(d);
 }
 
 static void remember_last(struct dag *d, const struct cid *heads, size_t n)
@@ -283,16 +207,15 @@ static void remember_last(struct dag *d, const struct cid *heads, size_t n)
 	d->n_last = n;
 }
 
-static void hear(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from)
+/* Forgets that blocks were not to be had, so that they are asked for again: those that are so for
+ * @ms at least. */
+static void hope(struct dag *d, int64_t ms)
 {
-	struct store_txn *t;
+	int64_t now = clock_mono_ms();
+	struct fetch *f;
 
-	if (store_read(d->store, &t) < 0)
-		return;
-	for (size_t i = 0; i < n; i++)
-		hear_one(d, t, &heads[i], from);
-	store_read_end(t);
-	refill(d);
+	while ((f = fetch_first(&d->fetches, FETCH_FAILED)) && now - f->since_ms >= ms)
+		fetch_free(&d->fetches, f);
 }
 
 void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from)
@@ -304,260 +227,122 @@ void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct pe
 	pthread_mutex_unlock(&d->lock);
 	if (n > 0)
 		remember_last(d, heads, n);
+	hope(d, DAG_FETCH_MS);
 	hear(d, heads, n, from);
 }
 
 void dag_again(struct dag *d)
 {
-	struct list *it;
+	hope(d, 0);
+	dag_refill(d);
+}
 
-	list_each (it, &d->fetches) {
-		struct fetch *f = container_of(it, struct fetch, item);
+static void forget_all(struct dag *d, enum fetch_state state)
+{
+	struct fetch *f;
 
-		if (f->state == FETCH_FAILED)
-			enter(d, f, FETCH_WAITING);
+	while ((f = fetch_first(&d->fetches, state))) {
+		if (state == FETCH_ASKED)
+			d->net->cancel(d->net->arg, &f->cid);
+		fetch_free(&d->fetches, f);
 	}
-	refill(d);
+}
+
+static uint64_t generation_now(struct dag *d)
+{
+	uint64_t generation = d->generation;
+	struct store_txn *t;
+
+	if (store_read(d->store, &t) == 0) {
+		generation = store_info(t)->generation;
+		store_read_end(t);
+	}
+	return generation;
 }
 
 void dag_replaced(struct dag *d)
 {
-	if (d->n_last > 0)
-		hear(d, d->last, d->n_last, NULL);
-	else
-		refill(d);
+	uint64_t generation = generation_now(d);
+
+	if (generation == d->generation) {
+		dag_refill(d);
+		return;
+	}
+	d->generation = generation;
+	d->place = 0;
+	forget_all(d, FETCH_WAITING);
+	forget_all(d, FETCH_ASKED);
+	forget_all(d, FETCH_FAILED);
+	forget_all(d, FETCH_BAD);
+	hear(d, d->last, d->n_last, NULL);
 }
 
 /* ---- arriving ---- */
 
-static int keep_bytes(struct dag *d, struct fetch *f, const uint8_t *p, size_t n, struct err *e)
+struct arrival {
+	struct dag *d;
+	struct store_txn *t;
+	const struct fetch *f;
+};
+
+/* What it links to can be asked for while it waits for being merged, as far as there is place; the
+ * rest is found in the store when it is. */
+static void hear_link(void *arg, const struct cid *link)
 {
+	struct arrival *a = arg;
+	const struct fetches *fs = &a->d->fetches;
+
+	if (a->t && fs->n[FETCH_WAITING] + fs->n[FETCH_ASKED] < DAG_FLIGHT_LINKED_MAX)
+		hear_one(a->d, a->t, link, a->f->from.len ? &a->f->from : NULL);
+}
+
+static int hear_links(struct dag *d, const struct fetch *f, struct err *e)
+{
+	struct arrival a = { .d = d, .f = f };
 	int r;
 
-	f->bytes = malloc(n + 1);
-	if (!f->bytes)
-		return err_sys(e, -ENOMEM, "keeping a block");
-	memcpy(f->bytes, p, n);
-	f->len = n;
-	r = merge_open(&f->merge, &f->cid, f->bytes, n, e);
-	if (r < 0) {
-		free(f->bytes);
-		f->bytes = NULL;
-		return r;
-	}
-	d->held += n;
-	f->merged = false;
-	enter(d, f, FETCH_HERE);
-	list_add_tail(&d->queue, &f->queued);
-	return 0;
+	if (store_read(d->store, &a.t) < 0)
+		a.t = NULL;
+	r = block_links(f->bytes, f->len, hear_link, &a, e);
+	if (a.t)
+		store_read_end(a.t);
+	return r;
 }
 
-static int take_stored(struct dag *d, struct fetch *f, const struct block_row *row)
+void dag_bad(struct dag *d, struct fetch *f, const struct err *why)
 {
-	return keep_bytes(d, f, row->data, row->len, NULL);
+	char text[CID_TEXT_MAX + 1];
+
+	cid_format(&f->cid, text);
+	log_warn("block %s is no delta (%s), doing without it", text, why->msg);
+	fetch_enter(&d->fetches, f, FETCH_BAD);
 }
 
-/* What it links to can be asked for while it waits for being merged. */
-static void hear_links(struct dag *d, const struct fetch *f)
+/* Nobody gives it now. */
+static void lose(struct dag *d, struct fetch *f)
 {
-	struct store_txn *t;
-
-	if (f->merge.block.n_links == 0 || store_read(d->store, &t) < 0)
-		return;
-	for (size_t i = 0; i < f->merge.block.n_links; i++)
-		hear_one(d, t, &f->merge.block.links[i], f->from.len ? &f->from : NULL);
-	store_read_end(t);
+	if (f->linked)
+		fetch_enter(&d->fetches, f, FETCH_FAILED);
+	else
+		fetch_free(&d->fetches, f);
 }
 
 void dag_block(struct dag *d, const struct cid *cid, const uint8_t *p, size_t n)
 {
-	struct fetch *f = find(d, cid);
-	char text[CID_TEXT_MAX + 1];
+	struct fetch *f = fetch_find(&d->fetches, cid);
 	struct err e = { 0 };
-	int r;
 
-	if (d->closing || !f || f->state == FETCH_HERE || f->state == FETCH_BAD)
+	if (d->closing || !f || (f->state != FETCH_ASKED && f->state != FETCH_WAITING))
 		return;
-	r = keep_bytes(d, f, p, n, &e);
-	if (r == 0) {
-		hear_links(d, f);
-	} else if (r == -EBADMSG || r == -EFBIG) {
-		cid_format(cid, text);
-		log_warn("block %s is no delta (%s), doing without it", text, e.msg);
-		enter(d, f, FETCH_BAD);
-		publish_state(d, 0, 1);
-	} else {
-		enter(d, f, FETCH_FAILED);
+	if (d->fetches.held >= DAG_HELD_MAX) {
+		fetch_enter(&d->fetches, f, FETCH_WAITING);
+	} else if (fetch_take(&d->fetches, f, p, n) < 0) {
+		lose(d, f);
+	} else if (hear_links(d, f, &e) < 0) {
+		dag_bad(d, f, &e);
+		dag_count(d, 0, 1);
 	}
-	refill(d);
-}
-
-/* ---- merging: the writer's thread ---- */
-
-static void note(struct dag *d, const struct cid *cid, uint64_t serial, bool removed)
-{
-	struct change *ch;
-
-	if (d->n_changes == DAG_PART) {
-		d->flood = true;
-		return;
-	}
-	ch = &d->changes[d->n_changes++];
-	cid_copy(&ch->cid, cid);
-	ch->serial = serial;
-	ch->removed = removed;
-}
-
-static void note_put(void *arg, const struct cid *cid, uint64_t serial)
-{
-	note(arg, cid, serial, false);
-}
-
-static void note_del(void *arg, const struct cid *cid, uint64_t serial)
-{
-	note(arg, cid, serial, true);
-}
-
-static int merge_one(struct dag *d, struct fetch *f, struct store_txn *t, size_t *budget)
-{
-	const struct set_observer o = { .put = note_put, .del = note_del, .arg = d };
-	const struct delta *delta = &f->merge.block.delta;
-	bool flood = delta->n_elements + delta->n_tombstones > FLOOD_ENTRIES;
-	uint64_t generation = store_info(t)->generation;
-
-	if (f->generation != generation) /* cleaned or imported meanwhile: from the beginning */
-		f->merge.place = (struct merge_place){ 0 };
-	f->generation = generation;
-	d->flood |= flood;
-	return merge_step(&f->merge, t, budget, flood ? NULL : &o);
-}
-
-static int merge_batch(struct store_txn *t, struct store_batch *b)
-{
-	struct dag *d = container_of(b, struct dag, batch);
-	size_t budget = DAG_PART;
-	struct list *it;
-
-	list_each (it, &d->merging) {
-		struct fetch *f = container_of(it, struct fetch, queued);
-		int r;
-
-		if (budget == 0)
-			break;
-		r = merge_one(d, f, t, &budget);
-		if (r < 0)
-			return r;
-		f->merged = r == 1;
-		if (!f->merged)
-			break;
-	}
-	return 0;
-}
-
-/* ---- merging: the loop's thread ---- */
-
-static void tell_flood(struct dag *d)
-{
-	int64_t now = clock_mono_ms();
-
-	if (!list_empty(&d->queue) && now - d->told_ms < DAG_QUIET_MS)
-		return;
-	d->told_ms = now;
-	d->flood = false;
-	d->events->replaced(d->events->arg);
-}
-
-static void tell(struct dag *d)
-{
-	const struct consensus_events *ev = d->events;
-
-	for (size_t i = 0; i < d->n_changes; i++) {
-		const struct change *ch = &d->changes[i];
-
-		if (ch->removed)
-			ev->pin_del(ev->arg, &ch->cid, ch->serial);
-		else
-			ev->pin_put(ev->arg, &ch->cid, ch->serial);
-	}
-	d->n_changes = 0;
-}
-
-/* The transaction is gone: back to where it began. */
-static void undo(struct dag *d, int status)
-{
-	struct list *it;
-
-	list_each (it, &d->merging) {
-		struct fetch *f = container_of(it, struct fetch, queued);
-
-		f->merge.place = f->before;
-		f->merged = false;
-	}
-	d->n_changes = 0;
-	if (!d->full)
-		log_err("merging what other peers changed failed (%s), trying again",
-			strerror(-status));
-	d->full = true;
-	d->again_ms = clock_mono_ms() + DAG_AGAIN_MS;
-}
-
-/* Lets go of what is merged; the rest goes back to the front of the queue. */
-static unsigned sweep(struct dag *d)
-{
-	unsigned n = 0;
-
-	while (!list_empty(&d->merging)) {
-		struct list *last = d->merging.prev;
-		struct fetch *f = container_of(last, struct fetch, queued);
-		struct cid cid;
-
-		list_del(last);
-		if (!f->merged) {
-			list_add(&d->queue, last);
-			continue;
-		}
-		cid_copy(&cid, &f->cid);
-		fetch_free(d, f);
-		d->net->have(d->net->arg, &cid);
-		n++;
-	}
-	return n;
-}
-
-static void check_closed(struct dag *d);
-
-static void merge_done(struct store_batch *b, int status)
-{
-	struct dag *d = container_of(b, struct dag, batch);
-
-	d->busy = false;
-	if (status < 0)
-		undo(d, status);
-	else
-		d->full = false;
-	publish_state(d, sweep(d), 0);
-	tell(d);
-	if (d->flood)
-		tell_flood(d);
-	refill(d);
-	check_closed(d);
-}
-
-static void merge_next(struct dag *d)
-{
-	if (d->busy || d->closing || list_empty(&d->queue) ||
-	    (d->full && clock_mono_ms() < d->again_ms))
-		return;
-	for (unsigned n = 0; n < MERGE_BLOCKS_MAX && !list_empty(&d->queue); n++) {
-		struct fetch *f = container_of(d->queue.next, struct fetch, queued);
-
-		f->before = f->merge.place;
-		list_del(&f->queued);
-		list_add_tail(&d->merging, &f->queued);
-	}
-	d->busy = true;
-	d->batch = (struct store_batch){ .fn = merge_batch, .done = merge_done };
-	store_submit(d->store, &d->batch);
+	dag_refill(d);
 }
 
 /* ---- time, life ---- */
@@ -566,17 +351,13 @@ static void tick(uv_timer_t *t)
 {
 	struct dag *d = container_of(t, struct dag, timer);
 	int64_t now = clock_mono_ms();
-	struct list *it;
+	struct fetch *f;
 
-	list_each (it, &d->fetches) {
-		struct fetch *f = container_of(it, struct fetch, item);
-
-		if (f->state != FETCH_ASKED || now - f->since_ms < DAG_FETCH_MS)
-			continue;
+	while ((f = fetch_first(&d->fetches, FETCH_ASKED)) && now - f->since_ms >= DAG_FETCH_MS) {
 		d->net->cancel(d->net->arg, &f->cid);
-		enter(d, f, FETCH_FAILED);
+		lose(d, f);
 	}
-	refill(d);
+	dag_refill(d);
 }
 
 int dag_new(struct store *s, uv_loop_t *loop, const struct consensus_events *events,
@@ -587,12 +368,10 @@ int dag_new(struct store *s, uv_loop_t *loop, const struct consensus_events *eve
 	if (!d)
 		return -ENOMEM;
 	d->store = s;
-	d->loop = loop;
 	d->events = events;
 	d->net = net;
-	list_init(&d->fetches);
-	list_init(&d->queue);
-	list_init(&d->merging);
+	d->generation = generation_now(d);
+	fetches_init(&d->fetches);
 	pthread_mutex_init(&d->lock, NULL);
 	uv_timer_init(loop, &d->timer);
 	uv_timer_start(&d->timer, tick, 0, TICK_MS);
@@ -606,15 +385,14 @@ static void on_timer_closed(uv_handle_t *t)
 	void (*closed)(void *) = d->closed;
 	void *arg = d->closed_arg;
 
-	while (!list_empty(&d->fetches))
-		fetch_free(d, container_of(d->fetches.next, struct fetch, item));
+	fetches_clear(&d->fetches);
 	free(d->last);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	closed(arg);
 }
 
-static void check_closed(struct dag *d)
+void dag_idle(struct dag *d)
 {
 	if (d->closing && !d->busy && !uv_is_closing((uv_handle_t *)&d->timer))
 		uv_close((uv_handle_t *)&d->timer, on_timer_closed);
@@ -625,5 +403,5 @@ void dag_close(struct dag *d, void (*closed)(void *arg), void *arg)
 	d->closing = true;
 	d->closed = closed;
 	d->closed_arg = arg;
-	check_closed(d);
+	dag_idle(d);
 }
