@@ -298,7 +298,7 @@ int wanted_next(const struct store_txn *t, uint64_t *after)
 
 static int element_put(struct store_txn *t, uint64_t kid, enum element_kind kind, uint64_t block)
 {
-	uint8_t k[ELEMENT_KEY];
+	uint8_t k[ELEMENT_KEY] = { 0 };
 
 	element_key(k, kid, kind, block);
 	return table_put(t, TABLE_ELEMENTS, val_of(k, sizeof(k)), val_of("", 0), 0);
@@ -311,7 +311,7 @@ int elements_add(struct store_txn *t, uint64_t kid, uint64_t block)
 
 int elements_del(struct store_txn *t, uint64_t kid, uint64_t block)
 {
-	uint8_t k[ELEMENT_KEY];
+	uint8_t k[ELEMENT_KEY] = { 0 };
 
 	element_key(k, kid, ELEMENT_ADDED, block);
 	return table_del(t, TABLE_ELEMENTS, val_of(k, sizeof(k)));
@@ -324,7 +324,7 @@ int tombstones_add(struct store_txn *t, uint64_t kid, uint64_t block)
 
 static int element_has(const struct store_txn *t, uint64_t kid, uint8_t kind, uint64_t block)
 {
-	uint8_t k[ELEMENT_KEY];
+	uint8_t k[ELEMENT_KEY] = { 0 };
 	MDB_val val;
 	int r;
 
@@ -346,7 +346,7 @@ int tombstones_has(const struct store_txn *t, uint64_t kid, uint64_t block)
 static int element_next(const struct store_txn *t, uint64_t kid, enum element_kind kind,
 			uint64_t *after)
 {
-	uint8_t k[ELEMENT_KEY];
+	uint8_t k[ELEMENT_KEY] = { 0 };
 	MDB_val key = val_of(k, sizeof(k)), val;
 	int r;
 

@@ -3,7 +3,7 @@
 
 int due_next(const struct store_txn *t, enum due_kind kind, int64_t *second, uint64_t *serial)
 {
-	uint8_t k[DUE_KEY];
+	uint8_t k[DUE_KEY] = { 0 };
 	MDB_val key = val_of(k, sizeof(k)), val;
 	int r;
 
@@ -18,7 +18,7 @@ int due_next(const struct store_txn *t, enum due_kind kind, int64_t *second, uin
 
 int due_put(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial)
 {
-	uint8_t k[DUE_KEY];
+	uint8_t k[DUE_KEY] = { 0 };
 
 	due_key(k, kind, second, serial);
 	return table_put(t, TABLE_DUE, val_of(k, sizeof(k)), val_of("", 0), 0);
@@ -26,7 +26,7 @@ int due_put(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t se
 
 int due_del(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial)
 {
-	uint8_t k[DUE_KEY];
+	uint8_t k[DUE_KEY] = { 0 };
 
 	due_key(k, kind, second, serial);
 	return table_del(t, TABLE_DUE, val_of(k, sizeof(k)));

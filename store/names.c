@@ -55,7 +55,7 @@ int names_get(const struct store_txn *t, uint64_t number, const char **ret, size
 
 int names_next_pin(const struct store_txn *t, uint64_t number, uint64_t after, uint64_t *ret_serial)
 {
-	uint8_t k[NAME_PIN_KEY];
+	uint8_t k[NAME_PIN_KEY] = { 0 };
 	MDB_val key = val_of(k, sizeof(k)), val;
 	int r;
 
@@ -82,7 +82,7 @@ int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, 
 	char folder[NAME_FOLDER_MAX + 1];
 	size_t len = name_folder(name, n, folder), old_len;
 	uint64_t number, count = 0;
-	uint8_t k[NAME_PIN_KEY];
+	uint8_t k[NAME_PIN_KEY] = { 0 };
 	const char *old;
 	int r = names_find(t, folder, len, &number);
 
@@ -102,7 +102,7 @@ int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, 
 int names_remove(struct store_txn *t, uint64_t name, uint64_t serial)
 {
 	char folder[NAME_FOLDER_MAX];
-	uint8_t k[NAME_PIN_KEY];
+	uint8_t k[NAME_PIN_KEY] = { 0 };
 	const char *old;
 	size_t len;
 	uint64_t count;

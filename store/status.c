@@ -39,7 +39,7 @@ int status_get(const struct store_txn *t, uint64_t serial, struct status_row *re
 
 int status_next(const struct store_txn *t, enum status status, struct status_place *place)
 {
-	uint8_t k[BY_STATUS_KEY];
+	uint8_t k[BY_STATUS_KEY] = { 0 };
 	MDB_val key = val_of(k, sizeof(k)), val;
 	int r;
 
@@ -55,7 +55,7 @@ int status_next(const struct store_txn *t, enum status status, struct status_pla
 /* Takes the index entries of the present state away. */
 static int unindex(struct store_txn *t, uint64_t serial)
 {
-	uint8_t k[BY_STATUS_KEY];
+	uint8_t k[BY_STATUS_KEY] = { 0 };
 	struct status_head h;
 	MDB_val val;
 	int r = status_head_get(t, serial, &h, &val);

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,13 +34,23 @@ int __real_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
 int __real_store_commit(struct store_txn *t);
 int __wrap_store_commit(struct store_txn *t);
 
-static struct sim_disk *disk_of(const struct store *s)
+/* NULL: the store is being opened. */
+static struct sim_disk *disk_find(const struct store *s)
 {
 	for (unsigned i = 0; i < sim.n; i++)
 		if (sim.replicas[i].disk.store == s)
 			return &sim.replicas[i].disk;
-	fail_msg("a batch for a store that is closed");
 	return NULL;
+}
+
+static struct sim_disk *disk_of(const struct store *s)
+{
+	struct sim_disk *d = disk_find(s);
+
+	if (d)
+		return d;
+	fail_msg("a batch for a store that is closed");
+	abort(); /* the compiler does not know that it is over */
 }
 
 /* ---- a disk that need not be waited for: crashes are those of the process ---- */
@@ -131,10 +142,10 @@ int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
 
 int __wrap_store_commit(struct store_txn *t)
 {
-	struct sim_disk *d = disk_of(t->store);
+	struct sim_disk *d = disk_find(t->store);
 	int r = __real_store_commit(t);
 
-	if (d->crash_after > 0 && --d->crash_after == 0)
+	if (d && d->crash_after > 0 && --d->crash_after == 0)
 		sim_disk_image(d);
 	return r;
 }

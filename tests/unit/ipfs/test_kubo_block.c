@@ -63,7 +63,7 @@ static void a_block_is_put_with_the_codec_and_hash_of_its_cid(void **state)
 	static const char data[] = "a\r\n--b\0lock";
 	struct fix *f = *state;
 	struct http_fake_step steps[3];
-	char body[256];
+	char body[256] = "";
 
 	key_is(f, steps, body);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -366,7 +366,7 @@ static void only_the_last_component_is_cut(void **state)
 static void a_peer_id_is_added_only_where_it_fits(void **state)
 {
 	const size_t suffix = 2 + 1 + 38;
-	struct multiaddr a = { .len = MULTIADDR_BYTES_MAX - suffix + 1 }, before;
+	struct multiaddr a = { .len = (uint16_t)(MULTIADDR_BYTES_MAX - suffix + 1) }, before;
 	struct peerid id;
 
 	assert_int_equal(0, peerid_parse(ALICE, strlen(ALICE), &id, NULL));
