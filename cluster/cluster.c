@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cluster/internal.h"
+#include "cluster/status_ask.h"
 #include "consensus/crdt/crdt_net.h"
 #include "store/pinset.h"
 #include "util/clock.h"
@@ -136,6 +137,7 @@ void cluster_request_free(struct cluster_request *rq)
 	import_free(rq->import);
 	candidates_view_put(rq->candidates);
 	buf_deinit(&rq->audit);
+	buf_deinit(&rq->answer);
 	free(rq);
 }
 
@@ -271,6 +273,12 @@ static void request_start(struct mbox_msg *m)
 	case CLUSTER_PEER_ADD:
 		peer_add_start(rq);
 		break;
+	case CLUSTER_STATUS:
+		status_ask_start(rq);
+		break;
+	case CLUSTER_ERRORS:
+		errors_ask_start(rq);
+		break;
 	}
 }
 
@@ -313,6 +321,7 @@ static int open_logs(struct cluster *c, struct err *e)
 static void cluster_free(struct cluster *c)
 {
 	candidates_free(c->candidates);
+	status_cache_free(c->status_cache);
 	brake_free(c->brake);
 	journal_close(c->events_log);
 	journal_close(c->audit);
@@ -358,6 +367,7 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 		return err_sys(e, -ENOMEM, "starting the peer");
 	c->opt = *opt;
 	list_init(&c->peer_adds);
+	surveys_init(&c->surveys);
 	pthread_mutex_init(&c->lock, NULL);
 	c->consensus_events = (struct consensus_events){
 		.pin_put = on_pin_put, .pin_del = on_pin_del, .replaced = on_replaced, .arg = c
@@ -367,6 +377,8 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 		r = brake_new(opt->store, opt->max_unpins, &c->brake);
 	if (r == 0)
 		r = cluster_set_candidates(c, NULL);
+	if (r == 0)
+		r = status_cache_new(&c->status_cache);
 	if (r < 0) {
 		if (e && e->code == 0)
 			err_sys(e, r, "starting the peer");
@@ -469,6 +481,7 @@ void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)
 	c->closed = closed;
 	c->closed_arg = arg;
 	peer_add_abort(c);
+	surveys_abort(&c->surveys);
 	close_when_idle(c);
 }
 

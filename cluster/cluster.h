@@ -51,6 +51,10 @@ enum cluster_verb {
 	CLUSTER_ALLOW,         /* number: so many removals pass within ten minutes */
 	CLUSTER_GC,            /* start garbage collection in Kubo */
 	CLUSTER_PEER_ADD,      /* the peer at the multiaddress in text: connected, and kept so */
+	/* Questions, which change nothing: other members are asked, SURVEY_MS at most. */
+	CLUSTER_STATUS, /* items[0].pin.cid, text: our own member of peer_map; answer: all of them
+			 */
+	CLUSTER_ERRORS, /* shown, total: our own; answer: lines of the others, and the last one */
 };
 
 /* Changes that are too many to be held. */
@@ -72,6 +76,8 @@ struct cluster_request {
 	struct import *import;        /* taken over */
 	char *text;                   /* owned */
 	uint64_t number;
+	uint64_t shown, total;
+	struct buf answer; /* owned */
 	void (*done)(struct cluster_request *rq, int status);
 	void *arg; /* for done */
 	struct err error;

@@ -4,6 +4,7 @@
 #include "cluster/brake.h"
 #include "cluster/candidates.h"
 #include "cluster/cluster.h"
+#include "cluster/survey.h"
 #include "util/list.h"
 
 struct cluster {
@@ -20,7 +21,9 @@ struct cluster {
 	struct candidates *candidates;
 	struct monitor *monitor; /* of the members; NULL offline */
 	struct host *host;       /* once joined */
-	struct list peer_adds;   /* under way */
+	struct surveys surveys;  /* of members */
+	struct status_cache *status_cache;
+	struct list peer_adds; /* under way */
 	uv_timer_t tick;         /* expiry, end of bursts, peers to be added */
 	bool tick_open, expiring;
 	bool keep_failed;   /* the dump of before a burst, since the last tick */

@@ -56,11 +56,13 @@ pid_t call_group(struct call *c);
 void call_who(struct fuse_req *req, struct cluster_who *who);
 
 /* Hands a request of the tree to the peer; the answer to the kernel comes from there: an error, or
- * what @reply says. Returns CALL_LATER, or -errno when it was refused at once. Takes @rq over. */
+ * what @reply says. Returns CALL_LATER, or -errno when it was refused at once (for a question,
+ * nobody is told why). Takes @rq over. */
 enum call_reply {
 	REPLY_NOTHING,
 	REPLY_WRITTEN,
-	REPLY_ATTR
+	REPLY_ATTR,
+	REPLY_OPEN /* of a file whose text was asked for */
 };
 struct call_after {
 	enum call_reply reply;
@@ -68,6 +70,6 @@ struct call_after {
 	uint64_t ino;          /* REPLY_ATTR: answers with these attributes */
 	struct handle *handle; /* referenced until answered */
 	/* Loop's thread, before the answer; may be NULL. */
-	void (*then)(struct handle *h, int status);
+	void (*then)(struct handle *h, struct cluster_request *rq, int status);
 };
 int call_post(struct call *c, struct cluster_request *rq, const struct call_after *after);

@@ -17,6 +17,19 @@ static void handle_close(struct handle *h)
 	handle_unref(h);
 }
 
+/* Those that were never open. */
+static void close_abandoned(struct fs *fs)
+{
+	struct list *it, *next;
+
+	list_each_safe (it, next, &fs->handles) {
+		struct handle *h = container_of(it, struct handle, link);
+
+		if (atomic_load(&h->abandoned))
+			handle_close(h);
+	}
+}
+
 static void set_opener(struct handle *h, fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -34,6 +47,14 @@ static void set_caching(struct fuse_file_info *fi, const struct handle *h)
 	fi->direct_io = !(node_kind(h->ino) == KIND_PIN && !writes(h->flags));
 	fi->noflush = !writes(h->flags);
 	fi->fh = (uint64_t)(uintptr_t)h;
+}
+
+int fs_reply_open(struct fuse_req *req, struct handle *h)
+{
+	struct fuse_file_info fi = { 0 };
+
+	set_caching(&fi, h);
+	return fuse_reply_open(req, &fi);
 }
 
 void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -56,6 +77,7 @@ void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		call_finish(&c, r);
 		return;
 	}
+	close_abandoned(c.fs);
 	h = handle_new(c.fs, ino, fi->flags);
 	if (!h) {
 		call_finish(&c, -ENOMEM);
@@ -64,11 +86,12 @@ void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	set_opener(h, req);
 	r = ops->open(&c, ino, h);
 	call_end(&c);
-	set_caching(fi, h);
+	if (r == CALL_LATER)
+		return;
 	if (r < 0) {
 		handle_close(h);
 		fuse_reply_err(req, -r);
-	} else if (fuse_reply_open(req, fi) < 0) {
+	} else if (fs_reply_open(req, h) < 0) {
 		handle_close(h); /* the opener is gone */
 	}
 }

@@ -31,6 +31,8 @@ struct handle {
 	bool created;          /* by CREATE, no pin yet */
 	bool touched;          /* pinned by its times */
 	atomic_bool busy;      /* a commit is under way */
+	atomic_bool opening;   /* the loop still fills text */
+	atomic_bool abandoned; /* set by the loop: its opener went away before it was open */
 	atomic_bool committed; /* set by the loop */
 
 	struct cid cid;         /* of a pin */

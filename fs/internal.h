@@ -50,6 +50,10 @@ struct fs {
 /* mount.c: what df shows, bytes: Kubo's repository where it is known, else the disk under us. */
 void fs_space(struct fs *fs, uint64_t *ret_free, uint64_t *ret_used);
 
+/* dispatch_files.c: tells the kernel that a file is open. -ENOENT: nobody waits for it any more.
+ * Any thread. */
+int fs_reply_open(struct fuse_req *req, struct handle *h);
+
 /* call.c: a refusal outside a request. */
 void fs_record(struct fs *fs, const struct cluster_who *who, const char *path, int code,
 	       const char *reason);

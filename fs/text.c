@@ -12,7 +12,7 @@ int text_attr(struct call *c, uint64_t ino, text_render render, enum node_class 
 	int r = 0;
 
 	/* A program that has it open gets the size of what it is reading. */
-	if (h) {
+	if (h && !atomic_load(&h->opening)) {
 		node_stat(c->fs, ino, class, h->text.len, h->mtime_ns, st);
 		return 0;
 	}

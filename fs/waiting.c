@@ -95,10 +95,18 @@ static void answer_attr(struct waiting *w)
 		fuse_reply_attr(w->req, &st, 0);
 }
 
+/* The kernel never closes a file that it was not told is open. */
+static void answer_error(struct waiting *w, int code)
+{
+	if (w->after.reply == REPLY_OPEN)
+		atomic_store(&w->after.handle->abandoned, true);
+	fuse_reply_err(w->req, -code);
+}
+
 static void answer(struct waiting *w, int status)
 {
 	if (status < 0) {
-		fuse_reply_err(w->req, -status);
+		answer_error(w, status);
 		return;
 	}
 	switch (w->after.reply) {
@@ -111,6 +119,10 @@ static void answer(struct waiting *w, int status)
 	case REPLY_ATTR:
 		answer_attr(w);
 		break;
+	case REPLY_OPEN:
+		if (fs_reply_open(w->req, w->after.handle) < 0)
+			atomic_store(&w->after.handle->abandoned, true);
+		break;
 	}
 }
 
@@ -122,7 +134,7 @@ static void request_done(struct cluster_request *rq, int status) /* loop's threa
 	if (status < 0 && !w->answered)
 		fs_record(w->fs, &rq->who, w->path, status, rq->error.msg);
 	if (w->after.then)
-		w->after.then(w->after.handle, status);
+		w->after.then(w->after.handle, rq, status);
 	if (!w->answered)
 		answer(w, status);
 	handle_unref(w->after.handle);
@@ -162,7 +174,7 @@ static void answer_early(struct waiting *w, int code, const char *reason)
 {
 	w->answered = true;
 	fs_record(w->fs, &w->rq->who, w->path, code, reason);
-	fuse_reply_err(w->req, -code);
+	answer_error(w, code);
 }
 
 /* What has not begun by now is given up: better no change than one after its refusal. */
@@ -259,15 +271,23 @@ static void interrupted(struct fuse_req *req, void *data)
 
 /* ---- posting ---- */
 
+static bool is_question(enum cluster_verb verb)
+{
+	return verb == CLUSTER_STATUS || verb == CLUSTER_ERRORS;
+}
+
 int call_post(struct call *c, struct cluster_request *rq, const struct call_after *after)
 {
 	struct waiting *w = rq ? calloc(1, sizeof(*w)) : NULL;
+	bool asks = rq && is_question(rq->verb);
 
-	if (!w || atomic_load(&c->fs->frozen) || c->fs->opt.read_only) {
+	if (!w || atomic_load(&c->fs->frozen) || (c->fs->opt.read_only && !asks)) {
 		int code = w ? -EROFS : -ENOMEM;
 
 		cluster_request_free(rq);
 		free(w);
+		if (asks)
+			return code;
 		return call_refuse(c, code, "%s",
 				   code == -ENOMEM        ? "out of memory"
 				   : c->fs->opt.read_only ? "mounted read-only"

@@ -94,7 +94,7 @@ static int attr_new(struct call *c, uint64_t ino, struct stat *st)
 	return 0;
 }
 
-static void made_then(struct handle *h, int status) /* loop's thread */
+static void made_then(struct handle *h, struct cluster_request *rq, int status) /* loop's thread */
 {
 	if (status == 0)
 		atomic_store(&h->committed, true);

@@ -52,7 +52,7 @@ static int truncate_batch(struct call *c, uint64_t ino, struct handle *h, uint64
 	return 0;
 }
 
-static void committed(struct handle *h, int status) /* loop's thread */
+static void committed(struct handle *h, struct cluster_request *rq, int status) /* loop's thread */
 {
 	atomic_store(&h->busy, false);
 }

@@ -118,7 +118,8 @@ static int poison(struct handle *h, int code)
 	return code;
 }
 
-static void commit_then(struct handle *h, int status) /* loop's thread */
+static void commit_then(struct handle *h, struct cluster_request *rq,
+			int status) /* loop's thread */
 {
 	if (status == 0)
 		atomic_store(&h->committed, true);

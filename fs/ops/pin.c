@@ -143,7 +143,8 @@ static int open_new_pin(struct call *c, uint64_t ino, struct handle *h)
 	return 0;
 }
 
-static void touched_then(struct handle *h, int status) /* loop's thread */
+static void touched_then(struct handle *h, struct cluster_request *rq,
+			 int status) /* loop's thread */
 {
 	if (status == 0)
 		atomic_store(&h->committed, true);

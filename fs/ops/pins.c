@@ -295,7 +295,8 @@ static int unlink_pins(struct call *c, uint64_t dir, const char *name)
 	return 0;
 }
 
-static void rename_then(struct handle *h, int status) /* loop's thread */
+static void rename_then(struct handle *h, struct cluster_request *rq,
+			int status) /* loop's thread */
 {
 	if (status == 0)
 		atomic_store(&h->committed, true);

@@ -57,7 +57,7 @@ static int unlink_state(struct call *c, uint64_t dir, const char *name)
 	return r;
 }
 
-static void cleaned(struct handle *h, int status) /* loop's thread */
+static void cleaned(struct handle *h, struct cluster_request *rq, int status) /* loop's thread */
 {
 	if (status == 0)
 		atomic_fetch_add(&h->fs->state_removed, 1);

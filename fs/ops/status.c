@@ -1,6 +1,7 @@
 /*
- * The folder status/ and its files <cid>.json: how far this peer got with each pin. Writing to one,
- * or touching it, tries again what failed. Source: GlobalPinInfo of ipfs-cluster 1.1.6
+ * The folder status/ and its files <cid>.json: how far the peers got with each pin. The members
+ * that hold it are asked when the file is opened; attributes are of what is known here. Writing to
+ * one, or touching it, tries again what failed. Source: GlobalPinInfo of ipfs-cluster 1.1.6
  * (api/types.go).
  */
 #include <errno.h>
@@ -8,6 +9,7 @@
 
 #include "fs/ops/pins.h"
 #include "fs/ops/views.h"
+#include "types/pin_info_json.h"
 #include "util/json_write.h"
 #include "util/rfc3339.h"
 
@@ -101,45 +103,32 @@ static int write_pin(const struct view_row *row, struct buf *out)
 	return r;
 }
 
-/* A pin that waits for Kubo says why. */
-static int write_error(const struct view_row *row, const struct tracker_kubo *kubo, struct buf *out)
+/* What this peer says; a pin that waits for Kubo says why. */
+static int write_self(struct call *c, const struct view_row *row, struct buf *out)
 {
-	bool waits = row->status == STATUS_PIN_QUEUED && kubo->asked && !kubo->up;
-
-	return waits
-		   ? text_member(out, ",\n            ", "error", kubo->error, strlen(kubo->error))
-		   : text_member(out, ",\n            ", "error", row->error, row->error_len);
-}
-
-/* PinInfoShort: what one peer says. */
-static int write_peer(struct call *c, const struct view_row *row, struct buf *out)
-{
-	static const char lead[] = ",\n            ";
-	const char *name = view_peername(c->fs);
-	char self[PEERID_TEXT_MAX];
 	struct tracker_kubo kubo = { 0 };
-	int r;
+	char self[PEERID_TEXT_MAX];
+	bool waits;
 
 	view_self(c->fs, self);
 	view_kubo(c->fs, &kubo);
-	r = buf_printf(out, ",\n    \"peer_map\": {\n        \"%s\": {", self);
-	if (r == 0)
-		r = text_member(out, lead + 1, "peername", name, strlen(name));
-	if (r == 0)
-		r = text_member(out, lead, "ipfs_peer_id", kubo.id, strlen(kubo.id));
-	if (r == 0)
-		r = buf_printf(out, "%s\"status\": \"%s\"", lead, status_name(row->status));
-	if (r == 0)
-		r = time_member(out, lead, "timestamp", row->since_ns);
-	if (r == 0)
-		r = write_error(row, &kubo, out);
-	if (r == 0)
-		r = buf_printf(out, "%s\"attempt_count\": %u%s\"priority_pin\": %s", lead,
-			       row->attempts, lead, row->priority ? "true" : "false");
-	return r < 0 ? r : buf_str(out, "\n        }\n    }\n}\n");
+	waits = row->status == STATUS_PIN_QUEUED && kubo.asked && !kubo.up;
+	const struct pin_info_text info = {
+		.peer = self,
+		.peername = pin_text_of(view_peername(c->fs)),
+		.ipfs_peer = pin_text_of(kubo.id),
+		.error = waits ? pin_text_of(kubo.error)
+			       : (struct pin_text){ .p = row->error, .n = row->error_len },
+		.status = row->status,
+		.since_ns = row->since_ns,
+		.attempts = row->attempts,
+		.priority = row->priority,
+	};
+	return pin_info_json_write(&info, out);
 }
 
-static int render(struct call *c, const struct view_row *row, struct buf *out)
+/* Up to the place where peers follow, and from there on. */
+static int render_head(const struct view_row *row, struct buf *out)
 {
 	char cid[CID_TEXT_MAX + 1];
 	size_t n = cid_format(&row->cid, cid);
@@ -149,7 +138,19 @@ static int render(struct call *c, const struct view_row *row, struct buf *out)
 		r = text_member(out, "\n    ", "cid", cid, n);
 	if (r == 0)
 		r = write_pin(row, out);
-	return r < 0 ? r : write_peer(c, row, out);
+	return r < 0 ? r : buf_str(out, ",\n    \"peer_map\": {");
+}
+
+static const char tail[] = "\n    }\n}\n";
+
+/* What is known here. */
+static int render(struct call *c, const struct view_row *row, struct buf *out)
+{
+	int r = render_head(row, out);
+
+	if (r == 0)
+		r = write_self(c, row, out);
+	return r < 0 ? r : buf_str(out, tail);
 }
 
 /* ---- the files ---- */
@@ -170,6 +171,42 @@ static int attr_pin_status(struct call *c, uint64_t ino, struct stat *st)
 	return text_attr(c, ino, render_pin_status, CLASS_WRITABLE, st);
 }
 
+/* Loop's thread. Where the others could not be asked, what is known here is all. */
+static void peers_came(struct handle *h, struct cluster_request *rq, int status)
+{
+	int r = status < 0 ? buf_str(&h->text, rq->text)
+			   : buf_append(&h->text, rq->answer.data, rq->answer.len);
+
+	if (r == 0)
+		r = buf_str(&h->text, tail);
+	atomic_store(&h->opening, false);
+}
+
+static int ask_peers(struct call *c, const struct view_row *row, struct handle *h)
+{
+	struct call_after after = { .reply = REPLY_OPEN, .handle = h, .then = peers_came };
+	struct cluster_request *rq = cluster_request_new(CLUSTER_STATUS, 1);
+	struct buf own = BUF_INIT(0);
+	int r = rq ? render_head(row, &h->text) : -ENOMEM;
+
+	if (r == 0)
+		r = write_self(c, row, &own);
+	if (r == 0)
+		r = buf_terminate(&own);
+	if (r < 0) {
+		cluster_request_free(rq);
+		buf_deinit(&own);
+		return r;
+	}
+	rq->text = (char *)own.data;
+	cid_copy(&rq->items[0].pin.cid, &row->cid);
+	atomic_store(&h->opening, true);
+	r = call_post(c, rq, &after);
+	if (r < 0)
+		atomic_store(&h->opening, false);
+	return r;
+}
+
 static int open_pin_status(struct call *c, uint64_t ino, struct handle *h)
 {
 	struct view_row row;
@@ -179,6 +216,12 @@ static int open_pin_status(struct call *c, uint64_t ino, struct handle *h)
 		return r;
 	cid_copy(&h->cid, &row.cid);
 	h->mtime_ns = row.since_ns;
+	if ((h->flags & O_ACCMODE) != O_WRONLY && view_others(c->fs)) {
+		r = ask_peers(c, &row, h);
+		if (r == CALL_LATER)
+			return r;
+		buf_reset(&h->text);
+	}
 	return render(c, &row, &h->text);
 }
 

@@ -186,6 +186,20 @@ bool view_kubo(struct fs *fs, struct tracker_kubo *ret)
 	return t;
 }
 
+static bool stop_at_living(void *arg, const struct member *m)
+{
+	*(bool *)arg = m->alive;
+	return !m->alive;
+}
+
+bool view_others(struct fs *fs)
+{
+	bool found = false;
+
+	cluster_each_member(fs->cluster, stop_at_living, &found);
+	return found;
+}
+
 struct view_time view_time(int64_t ns)
 {
 	struct view_time ret = { "" };

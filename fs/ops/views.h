@@ -35,6 +35,8 @@ void view_self(struct fs *fs, char out[PEERID_TEXT_MAX]);
 const char *view_peername(struct fs *fs);
 /* What is known of Kubo; false offline. */
 bool view_kubo(struct fs *fs, struct tracker_kubo *ret);
+/* Whether there are other members that could be asked for something. */
+bool view_others(struct fs *fs);
 /* A time as text, "" for 0. */
 struct view_time {
 	char s[40];

@@ -171,6 +171,69 @@ same_graph() {
 	[ -z "$(grep -E '^[a-z_]+ -?[0-9]+$' "$prom" | cut -d ' ' -f 1 | sort | uniq -d)" ]
 }
 
+# status_of N CID M: what host N shows of the status of the pin on host M.
+status_of() {
+	jq -r ".peer_map[\"$(peer_id "$3")\"].status" "$(mnt "$1")/status/$2.json"
+}
+
+has_status() {
+	[ "$(status_of "$1" "$2" "$3")" = "$4" ]
+}
+
+# said_by_go CID: the entry of the Go peer, by its own word and in our file.
+said_by_go() {
+	local key
+	key=".peer_map[\"$(peer_id 1)\"]"
+	[ "$(rest 1 "pins/$1?local=true" | jq -S "$key")" = \
+		"$(jq -S "$key" "$(mnt 3)/status/$1.json")" ]
+}
+
+@test "the status of a pin has what every member says of it" {
+	cid=$(cid_of "everywhere")
+	kubo_on 1 "block/put?cid-codec=raw" -F "data=@-" <<<"" >/dev/null
+	printf everywhere >"$BATS_TEST_TMPDIR/block"
+	for n in 1 2; do
+		kubo_on "$n" "block/put?cid-codec=raw" -F "data=@$BATS_TEST_TMPDIR/block" >/dev/null
+	done
+	go_pin 1 "$cid" name=everywhere
+	wait_for 20 has_status 3 "$cid" 1 pinned
+	said_by_go "$cid"
+	has_status 3 "$cid" 3 pin_queued
+	file=$(mnt 3)/status/$cid.json
+	[ "$(jq -c '.peer_map | keys_unsorted' "$file")" = "$(jq -c '.peer_map | keys' "$file")" ]
+	[ "$(jq '.peer_map | length' "$file")" = 3 ]
+	jq --indent 4 . "$file" | cmp - "$file"
+	cmp "$file" "$file"
+	exec 4<"$file"
+	[ "$(stat -L -c %s /proc/self/fd/4)" -le "$(wc -c <&4)" ]
+	exec 4<&-
+}
+
+@test "members to which a pin is not allocated are remote" {
+	cid=$(cid_of "on go alone")
+	go_pin 1 "$cid" "replication-min=1&replication-max=1&user-allocations=$(peer_id 1)"
+	wait_for 20 ours_has 3 "$cid"
+	wait_for 10 has_status 3 "$cid" 3 remote
+	has_status 3 "$cid" 2 remote
+	[ "$(jq -r ".peer_map[\"$(peer_id 2)\"].peername" "$(mnt 3)/status/$cid.json")" = host2 ]
+	[[ $(status_of 3 "$cid" 1) = pin* ]]
+}
+
+@test "errors has the lines of all members, and says who answered" {
+	errors=$(mnt 3)/status/errors
+	tail -n 1 "$errors" | jq -e --arg go "$(peer_id 1)" --arg us "$(peer_id 3)" \
+		'(.answered | contains([$go, $us])) and .shown == .pins_in_error'
+	[ "$(jq -s 'length - 1 == .[-1].shown' "$errors")" = true ]
+}
+
+@test "a listing and rsync of the statuses ask nobody, or not for long" {
+	from=$SECONDS
+	find "$(mnt 3)/status" -type f -printf '%s\n' >/dev/null
+	[ $((SECONDS - from)) -le 2 ]
+	rsync -a "$(mnt 3)/status/" "$BATS_TEST_TMPDIR/copy/"
+	[ "$(find "$BATS_TEST_TMPDIR/copy" -name '*.json' -type f | wc -l)" -gt 1 ]
+}
+
 # alerted: the document on standard input tells of host 3.
 alerted() {
 	jq -e --arg peer "$(peer_id 3)" "any(.[]; .peer == \$peer and .name == \"ping\"
@@ -207,4 +270,24 @@ go_alerts() {
 	wait_for 20 grep -F "compare cluster.secret" "$(mnt 2)/health/problems"
 	wait_for 20 grep -F "none of the 1 other trusted peers is connected" "$(mnt 4)/health/problems"
 	pinfs_stop "$(mnt 4)"
+}
+
+# Last: the reference tells of no alert after its first (1.1.6, disable_repinning).
+@test "a member that hangs is a cluster_error within five seconds, and holds up nobody after that" {
+	first=$(cid_of "hangs first") second=$(cid_of "hangs second")
+	for cid in "$first" "$second"; do
+		go_pin 1 "$cid" "replication-min=1&replication-max=1&user-allocations=$(peer_id 1)"
+		wait_for 20 ours_has 3 "$cid"
+	done
+	kill -STOP "$(cat "$BATS_FILE_TMPDIR/go1.pid")"
+	from=$SECONDS
+	said=$(status_of 3 "$first" 1)
+	took=$((SECONDS - from)) from=$SECONDS
+	said_again=$(status_of 3 "$second" 1)
+	took_again=$((SECONDS - from))
+	kill -CONT "$(cat "$BATS_FILE_TMPDIR/go1.pid")"
+	[ "$said" = cluster_error ]
+	[ "$took" -le 6 ]
+	[ "$said_again" = cluster_error ]
+	[ "$took_again" -le 1 ]
 }

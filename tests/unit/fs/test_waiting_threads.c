@@ -294,7 +294,7 @@ static void asks_init(struct ask *asks, unsigned n)
 	}
 }
 
-static void then(struct handle *h, int status) /* loop's thread */
+static void then(struct handle *h, struct cluster_request *rq, int status) /* loop's thread */
 {
 	atomic_store(&h->busy, false);
 }
