@@ -24,7 +24,7 @@ struct cluster {
 	struct surveys surveys;  /* of members */
 	struct status_cache *status_cache;
 	struct list peer_adds; /* under way */
-	uv_timer_t tick;         /* expiry, end of bursts, peers to be added */
+	uv_timer_t tick;       /* expiry, end of bursts, peers to be added */
 	bool tick_open, expiring;
 	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
