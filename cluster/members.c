@@ -348,10 +348,6 @@ static void tick(uv_timer_t *t)
 		m->next_check = now + (uint64_t)m->opt.monitor->check_interval_ms;
 		monitor_check(m->monitor, now_ns);
 	}
-	if (now >= m->next_look) {
-		m->next_look = now + NET_STATE_MS;
-		net_state_take(&m->net);
-	}
 	list_each_safe (it, next, &m->entries) {
 		struct entry *en = container_of(it, struct entry, item);
 
@@ -365,6 +361,10 @@ static void tick(uv_timer_t *t)
 		pthread_mutex_unlock(&m->lock);
 		if (now >= en->next_ask)
 			ask(m, en);
+	}
+	if (now >= m->next_look) {
+		m->next_look = now + NET_STATE_MS;
+		net_state_take(&m->net);
 	}
 }
 

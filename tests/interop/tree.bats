@@ -234,6 +234,22 @@ said_by_go() {
 	[ "$(find "$BATS_TEST_TMPDIR/copy" -name '*.json' -type f | wc -l)" -gt 1 ]
 }
 
+# event_of N EVENT CID: host N has a line of it.
+event_of() {
+	jq -e --arg event "$2" --arg cid "$3" -n 'any(inputs; .event == $event and .cid == $cid)' \
+		"$(mnt "$1")/events"
+}
+
+@test "changes made elsewhere are events" {
+	cid=$(cid_of "an event")
+	go_pin 1 "$cid"
+	wait_for 20 event_of 2 pin "$cid"
+	wait_for 20 event_of 3 pin "$cid"
+	rm "$(mnt 2)/pins/$cid.json"
+	wait_for 20 event_of 2 unpin "$cid"
+	wait_for 20 event_of 3 unpin "$cid"
+}
+
 # alerted: the document on standard input tells of host 3.
 alerted() {
 	jq -e --arg peer "$(peer_id 3)" "any(.[]; .peer == \$peer and .name == \"ping\"
