@@ -275,9 +275,14 @@ static int make_pubsub(struct network *n, struct err *e)
 		.history_gossip = (unsigned)p->history_gossip,
 		.flood_publish = p->flood_publish,
 	};
-	int r = reserve_seqno(n->opt.data_folder, &gc.seqno, e);
+	struct err full = { 0 };
 
-	return r < 0 ? r : pubsub_new(n->host, n->opt.loop, &gc, &n->pubsub, e);
+	/* On a full disk the peer is there all the same. */
+	if (reserve_seqno(n->opt.data_folder, &gc.seqno, &full) < 0)
+		log_warn("%s; should the clock go back before the next start, others will not hear "
+			 "this peer for half an hour",
+			 full.msg);
+	return pubsub_new(n->host, n->opt.loop, &gc, &n->pubsub, e);
 }
 
 int network_new(const struct network_options *opt, struct network **ret, struct err *e)

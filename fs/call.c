@@ -50,8 +50,7 @@ void call_who(struct fuse_req *req, struct cluster_who *who)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	who->uid = ctx->uid;
-	who->pid = ctx->pid;
+	*who = (struct cluster_who){ .uid = ctx->uid, .pid = ctx->pid };
 	caller_program(ctx->pid, who->program, sizeof(who->program));
 }
 
