@@ -16,7 +16,7 @@ setup() {
 }
 
 go_export() {
-	go_service "$G" state export -f "$1"
+	go_dump "$G" "$1"
 }
 
 @test "a dump goes from the Go tool to pinfs and comes back byte for byte" {

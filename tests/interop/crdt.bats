@@ -139,7 +139,7 @@ same_everywhere() {
 @test "the Go peer, stopped, exports the dump of the mount byte for byte" {
 	wait_for 20 same_everywhere
 	go_stop 1
-	go_service "$(cfg 1)" state export -f "$BATS_TEST_TMPDIR/go"
+	go_dump "$(cfg 1)" "$BATS_TEST_TMPDIR/go"
 	cmp "$BATS_TEST_TMPDIR/go" "$(mnt 2)/state/export"
 	go_start 1
 }

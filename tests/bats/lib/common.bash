@@ -405,6 +405,17 @@ go_daemon() {
 	echo $! >"$BATS_FILE_TMPDIR/go.pid"
 }
 
+# go_dump DIR FILE: its export. Now and then the program dies of its own repair, which looks at the
+# store while that is being closed: then once more.
+go_dump() {
+	local attempt
+	for attempt in 1 2 3; do
+		go_service "$1" state export -f "$2" && return 0
+		echo "attempt $attempt of the export failed"
+	done
+	return 1
+}
+
 # go_heads DIR: the heads of a folder of the Go program, a CID each line.
 go_heads() {
 	go_service "$1" state crdt info 2>/dev/null | sed -n 's/^Heads: \[\(.*\)\]$/\1/p' | tr ' ' '\n'

@@ -188,11 +188,6 @@ ours_has() {
 	[ -e "$(mnt "$1")/pins/$2.json" ]
 }
 
-# go_dump N FILE: its pinset, a pin each line in the order and form of an export.
-go_dump() {
-	rest "$1" allocations >"$2"
-}
-
 # host_kubo N: a real Kubo on host N, on the port the configuration names by default.
 host_kubo() {
 	local n=$1
