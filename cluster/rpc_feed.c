@@ -24,8 +24,7 @@ void rpc_feed_go(struct rpc_feed *f)
 		return;
 	list_del(&f->link);
 	list_add_tail(&f->s->going, &f->link);
-	if (!uv_is_active((uv_handle_t *)&f->s->soon))
-		uv_timer_start(&f->s->soon, rpc_feed_run, 0, 0);
+	uv_idle_start(&f->s->idle, rpc_feed_run);
 }
 
 static void on_writable(void *arg, struct gorpc_call *call)
@@ -89,9 +88,9 @@ static void page(struct rpc_feed *f, const struct store_txn *t)
 }
 
 /* A page of each that is in the list now. */
-void rpc_feed_run(uv_timer_t *soon)
+void rpc_feed_run(uv_idle_t *idle)
 {
-	struct rpc_server *s = container_of(soon, struct rpc_server, soon);
+	struct rpc_server *s = container_of(idle, struct rpc_server, idle);
 	struct list now;
 	struct store_txn *t;
 	int r = store_read(s->c->opt.store, &t);
@@ -114,6 +113,6 @@ void rpc_feed_run(uv_timer_t *soon)
 	}
 	if (r == 0)
 		store_read_end(t);
-	if (!list_empty(&s->going))
-		uv_timer_start(soon, rpc_feed_run, 0, 0);
+	if (list_empty(&s->going))
+		uv_idle_stop(idle);
 }

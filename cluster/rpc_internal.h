@@ -22,7 +22,7 @@ struct rpc_server {
 	struct gorpc *gorpc;
 	struct gorpc_config config;
 	struct list going; /* feeds that have more to say at once */
-	uv_timer_t soon;
+	uv_idle_t idle;    /* runs while there are any; a timer would leave no turn to others */
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -77,7 +77,7 @@ struct rpc_feed {
 void rpc_feed_begin(struct rpc_feed *f, struct rpc_server *s, struct gorpc_call *call,
 		    const struct rpc_feed_ops *ops);
 void rpc_feed_go(struct rpc_feed *f); /* there may be more now */
-void rpc_feed_run(uv_timer_t *soon);
+void rpc_feed_run(uv_idle_t *idle);
 
 /* ---- the state of a pin: rpc_status.c ---- */
 

@@ -141,7 +141,7 @@ int rpc_server_new(struct cluster *c, struct host *host, struct rpc_server **ret
 		free(s);
 		return r;
 	}
-	uv_timer_init(c->opt.loop, &s->soon);
+	uv_idle_init(c->opt.loop, &s->idle);
 	*ret = s;
 	return 0;
 }
@@ -151,9 +151,9 @@ struct gorpc *rpc_server_gorpc(struct rpc_server *s)
 	return s->gorpc;
 }
 
-static void soon_closed(uv_handle_t *h)
+static void idle_closed(uv_handle_t *h)
 {
-	struct rpc_server *s = container_of(h, struct rpc_server, soon);
+	struct rpc_server *s = container_of((uv_idle_t *)h, struct rpc_server, idle);
 	void (*closed)(void *) = s->closed;
 	void *arg = s->closed_arg;
 
@@ -165,7 +165,7 @@ static void gorpc_closed(void *arg)
 {
 	struct rpc_server *s = arg;
 
-	uv_close((uv_handle_t *)&s->soon, soon_closed);
+	uv_close((uv_handle_t *)&s->idle, idle_closed);
 }
 
 void rpc_server_close(struct rpc_server *s, void (*closed)(void *arg), void *arg)

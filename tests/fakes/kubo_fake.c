@@ -25,6 +25,10 @@ struct kubo {
 		bool hold;
 		unsigned calls;
 	} of[KUBO_FAKE_NR];
+	const struct peerid *peers;
+	size_t n_peers;
+	size_t put_bytes, put_sum;
+	struct cid put_last;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -42,7 +46,10 @@ struct kubo_call {
 		kubo_id_done id;
 		kubo_repo_done repo;
 		kubo_pin_kind_done kind;
+		kubo_peers_done peers;
 	} fn;
+	const uint8_t *data; /* of a block */
+	size_t n;
 	kubo_pin_each each;
 	kubo_gc_each gc_each;
 };
@@ -175,10 +182,35 @@ static void list_pins(struct kubo_call *c)
 			c->each(c->arg, &c->k->pins[i].cid);
 }
 
+void kubo_fake_peers(struct kubo *k, const struct peerid *peers, size_t n)
+{
+	k->peers = peers;
+	k->n_peers = n;
+}
+
+size_t kubo_fake_put_bytes(const struct kubo *k)
+{
+	return k->put_bytes;
+}
+
+const struct cid *kubo_fake_put_last(const struct kubo *k)
+{
+	return &k->put_last;
+}
+
+/* Reads the block now, as the real one may: it has to be there until the end. */
+static void take_block(struct kubo_call *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		c->k->put_sum += c->data[i];
+	c->k->put_bytes += c->n;
+	cid_copy(&c->k->put_last, &c->cid);
+}
+
 static void end(struct kubo_call *c)
 {
 	static const char *const addresses[] = { "/ip4/127.0.0.1/tcp/4001", "/ip6/::1/tcp/4001" };
-	const struct kubo_id id = { "12D3KooWFake", "fake/1", addresses, 2 };
+	const struct kubo_id id = { KUBO_FAKE_ID_TEXT, "fake/1", addresses, 2 };
 	const struct kubo_repo repo = { 10, 100, 3 };
 	struct err why = { 0 };
 	int status = decide(c, &why);
@@ -205,6 +237,13 @@ static void end(struct kubo_call *c)
 			c->gc_each(c->arg, "bafkgone", NULL);
 			c->gc_each(c->arg, NULL, "one \"bad\" block");
 		}
+		c->fn.done(c->arg, status, e);
+		break;
+	case KUBO_FAKE_PEERS:
+		c->fn.peers(c->arg, status, c->k->peers, status < 0 ? 0 : c->k->n_peers, e);
+		break;
+	case KUBO_FAKE_PUT:
+		take_block(c);
 		c->fn.done(c->arg, status, e);
 		break;
 	case KUBO_FAKE_ADD:
@@ -339,6 +378,23 @@ int kubo_repo_gc(struct kubo *k, kubo_gc_each each, kubo_done done, void *arg,
 	struct kubo_call *c = begin(k, KUBO_FAKE_GC, NULL, arg, ret_call);
 
 	c->gc_each = each;
+	c->fn.done = done;
+	return 0;
+}
+
+int kubo_swarm_peers(struct kubo *k, kubo_peers_done done, void *arg, struct kubo_call **ret_call)
+{
+	begin(k, KUBO_FAKE_PEERS, NULL, arg, ret_call)->fn.peers = done;
+	return 0;
+}
+
+int kubo_block_put(struct kubo *k, const struct cid *cid, const void *data, size_t n,
+		   kubo_done done, void *arg, struct kubo_call **ret_call)
+{
+	struct kubo_call *c = begin(k, KUBO_FAKE_PUT, cid, arg, ret_call);
+
+	c->data = data;
+	c->n = n;
 	c->fn.done = done;
 	return 0;
 }

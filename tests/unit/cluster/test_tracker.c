@@ -150,7 +150,7 @@ static void without_kubo_pins_stay_queued_and_go_on_when_it_is_back(void **state
 	assert_int_equal(STATUS_PINNED, fix_status(f, b).status);
 	tracker_kubo(f->t, &known);
 	assert_true(known.asked && known.up);
-	assert_string_equal("12D3KooWFake", known.id);
+	assert_string_equal(KUBO_FAKE_ID_TEXT, known.id);
 	assert_string_equal("/ip4/127.0.0.1/tcp/4001\n/ip6/::1/tcp/4001\n", known.addresses);
 	assert_int_equal(100, known.repo.storage_max);
 }

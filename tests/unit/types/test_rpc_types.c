@@ -444,6 +444,24 @@ static void a_long_collection_is_cut_and_counted(void **state)
 	assert_int_equal(3, g.n_left_out);
 }
 
+static void keys_of_a_collection_may_be_encoded_as_they_come(void **state)
+{
+	struct rpc_gc_key keys[2] = { { .error = { "lost", 4 } }, { .error = { "", 0 } } };
+	struct rpc_repo_gc g = { .peername = { "p", 1 }, .keys = keys, .n_keys = 2 };
+	struct buf at_once = BUF_INIT(0), each = BUF_INIT(0), joined = BUF_INIT(0);
+
+	cid_of_block(CODEC_RAW, "x", 1, &keys[1].cid);
+	assert_int_equal(0, rpc_repo_gc_encode(&g, &at_once));
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(0, rpc_gc_key_encode(&keys[i], &each));
+	g.keys = NULL;
+	g.encoded = &each;
+	assert_int_equal(0, rpc_repo_gc_encode(&g, &joined));
+	check_bytes(&joined, at_once.data, at_once.len);
+	buf_deinit(&at_once);
+	buf_deinit(&each);
+}
+
 static void memory_for_a_value_is_limited(void **state)
 {
 	struct bump small = { .left = 10000 };
@@ -661,6 +679,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_lists_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_collection_is_cut_and_counted, setup,
 						teardown),
+		cmocka_unit_test(keys_of_a_collection_may_be_encoded_as_they_come),
 		cmocka_unit_test_setup_teardown(memory_for_a_value_is_limited, setup, teardown),
 		cmocka_unit_test(filters_are_not_negative),
 		cmocka_unit_test(pins_have_the_bytes_of_the_reference),
