@@ -82,7 +82,7 @@ static void members_closed(void *arg)
 	struct cluster *c = arg;
 
 	c->monitor = NULL;
-	c->members = NULL; /* and its monitor: what is decided now is decided before it */
+	c->members = NULL; /* with its monitor, which nobody asks: no change begins any more */
 	if (c->rpc)
 		rpc_server_close(c->rpc, rpc_closed, c);
 	else

@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define TICK_MS 1000
+#define PING_ADDRESSES_MAX 16    /* of Kubo */
 #define ID_MEMORY_MAX (1u << 20) /* for decoding one answer */
 
 struct entry {
@@ -315,6 +316,30 @@ static uint64_t pins(void *arg)
 	return count(arg, STATUS_PINNED);
 }
 
+/* Only those that others could use: nothing is said where there are none. */
+static int ping_addresses(const struct tracker_kubo *k, json_t *doc)
+{
+	struct buf text = BUF_INIT(0);
+	struct multiaddr *v = NULL;
+	json_t *list = json_array();
+	size_t n = 0;
+	int r = list ? kubo_self_addresses(k, true, PING_ADDRESSES_MAX, &v, &n) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		buf_reset(&text);
+		r = multiaddr_format(&v[i], &text);
+		if (r == 0)
+			r = json_array_append_new(list,
+						  json_stringn((const char *)text.data, text.len));
+	}
+	if (r == 0 && n > 0)
+		r = json_object_set(doc, "ipfs_addresses", list);
+	json_decref(list);
+	buf_deinit(&text);
+	free(v);
+	return r;
+}
+
 static int ping(void *arg, struct buf *out)
 {
 	const struct members *m = arg;
@@ -328,6 +353,8 @@ static int ping(void *arg, struct buf *out)
 		r = json_object_set_new(doc, "peer_name", json_string(m->opt.config->peername));
 	if (r == 0 && k.id[0] != '\0')
 		r = json_object_set_new(doc, "ipfs_id", json_string(k.id));
+	if (r == 0)
+		r = ping_addresses(&k, doc);
 	text = r == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
 	r = text ? buf_str(out, text) : -ENOMEM;
 	free(text);
