@@ -43,7 +43,7 @@ struct peers {
 static int encode_silent(const struct member *m, struct buf *out)
 {
 	const char *error = m->error[0] ? m->error : "it has not answered yet";
-	const struct rpc_id id = { .peer = m->peer, .error = { error, strlen(error) } };
+	const struct rpc_id id = { .peer = m->peer, .error = rpc_text(error) };
 
 	return rpc_id_encode(&id, out);
 }
@@ -127,7 +127,7 @@ static void on_key(struct tracker_gc_watch *w, const char *key, const char *erro
 	if (key && cid_parse(key, strlen(key), &k.cid, NULL) < 0)
 		k.cid.len = 0;
 	if (error)
-		k.error = (struct pin_text){ error, strlen(error) };
+		k.error = rpc_text(error);
 	if (rpc_gc_key_encode(&k, &x->keys) == 0)
 		x->n_keys++;
 	else
@@ -139,7 +139,7 @@ static void answer_gc(const struct gc *x, const struct err *e)
 	const struct cluster_options *opt = &x->s->c->opt;
 	const char *name = opt->config->peername ? opt->config->peername : "";
 	struct rpc_repo_gc gc = { .peer = opt->self,
-				  .peername = { name, strlen(name) },
+				  .peername = rpc_text(name),
 				  .n_keys = x->n_keys,
 				  .encoded = &x->keys };
 	struct buf out = BUF_INIT(GORPC_VALUE_MAX);
@@ -148,7 +148,7 @@ static void answer_gc(const struct gc *x, const struct err *e)
 		log_info("%zu of %zu collected blocks are too many to be told of", x->left_out,
 			 x->n_keys + x->left_out);
 	if (e)
-		gc.error = (struct pin_text){ e->msg, strlen(e->msg) };
+		gc.error = rpc_text(e->msg);
 	rpc_answer(x->wait.call, rpc_repo_gc_encode(&gc, &out), &out);
 }
 

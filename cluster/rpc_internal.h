@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "cluster/internal.h"
 #include "cluster/members.h"
 #include "cluster/rpc_server.h"
@@ -39,6 +41,12 @@ void rpc_answer_empty(struct gorpc_call *call); /* {} */
 void rpc_fail(struct gorpc_call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Ends it since its argument makes no sense. */
 void rpc_bad_argument(struct gorpc_call *call, const struct err *e);
+
+/* A text for an encoder. */
+static inline struct pin_text rpc_text(const char *s)
+{
+	return (struct pin_text){ s, strlen(s) };
+}
 
 /* ---- what is answered later ---- */
 

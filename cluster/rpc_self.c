@@ -21,11 +21,6 @@ struct self {
 	int failed;
 };
 
-static struct pin_text text(const char *s)
-{
-	return (struct pin_text){ s, strlen(s) };
-}
-
 static int add_own(struct self *x)
 {
 	const struct peerid *self = &x->s->c->opt.self;
@@ -103,9 +98,9 @@ static int add_kubo(struct self *x)
 	ipfs->addresses = x->ipfs;
 	ipfs->n_addresses = x->n_ipfs;
 	if (!x->kubo.asked)
-		ipfs->error = text("IPFS has not answered yet");
+		ipfs->error = rpc_text("IPFS has not answered yet");
 	else if (!x->kubo.up)
-		ipfs->error = text(x->kubo.error);
+		ipfs->error = rpc_text(x->kubo.error);
 	return 0;
 }
 
@@ -122,10 +117,10 @@ static void fill(struct self *x)
 	id->n_cluster_peers = x->n_members;
 	id->cluster_peers_addresses = x->others ? x->others : &nowhere; /* empty is not missing */
 	id->n_cluster_peers_addresses = x->n_others;
-	id->version = text(PINFS_VERSION);
-	id->rpc_protocol = text(GORPC_PROTOCOL);
+	id->version = rpc_text(PINFS_VERSION);
+	id->rpc_protocol = rpc_text(GORPC_PROTOCOL);
 	if (config->peername)
-		id->peername = text(config->peername);
+		id->peername = rpc_text(config->peername);
 }
 
 int rpc_self_id(struct rpc_server *s, struct buf *out)

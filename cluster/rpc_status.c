@@ -45,11 +45,6 @@ static struct rpc_time time_ns(int64_t ns)
 	return (struct rpc_time){ .set = true, .s = s, .ns = (uint32_t)rest };
 }
 
-static struct pin_text text(const char *s)
-{
-	return (struct pin_text){ s, strlen(s) };
-}
-
 /* What every answer says. */
 static void begin(const struct rpc_status *x, struct rpc_pin_info *ret)
 {
@@ -62,7 +57,7 @@ static void begin(const struct rpc_status *x, struct rpc_pin_info *ret)
 		.n_ipfs_addresses = x->n_ipfs_addresses,
 	};
 	if (opt->config->peername)
-		ret->peername = text(opt->config->peername);
+		ret->peername = rpc_text(opt->config->peername);
 }
 
 /* The reference tells of these when the pin was asked for: it has no record of its own of them. */
@@ -105,7 +100,7 @@ int rpc_status_of_pin(struct rpc_status *x, const struct store_txn *t, const str
 									 : time_ns(st.since_ns);
 	ret->error = (struct pin_text){ st.error, st.error_len };
 	if (st.error_len == 0 && cluster_pin_waits(x->c, st.status, x->error))
-		ret->error = text(x->error);
+		ret->error = rpc_text(x->error);
 	ret->attempts = st.attempts;
 	ret->priority =
 	    st.rank == 0 && (st.status == STATUS_PIN_QUEUED || st.status == STATUS_PINNING);
@@ -121,7 +116,7 @@ void rpc_status_of_unpin(struct rpc_status *x, const struct unpin_row *row,
 	cid_copy(&ret->cid, &row->cid);
 	ret->status = cluster_unpin_status(x->c, row, &error);
 	ret->since = time_ns(row->since_ns);
-	ret->error = text(error);
+	ret->error = rpc_text(error);
 	ret->attempts = row->attempts;
 }
 

@@ -49,12 +49,13 @@ void fix_turn(struct fix *f); /* one turn of the loop */
 	while (!(condition))                                                                       \
 	fix_turn(f)
 
-/* The friend calls a method with this argument (NULL: none; a stream then has no more). */
+/* The friend calls a method with this argument (NULL: a stream without any); freed by the caller.
+ */
 struct gorpc_call *fix_call(struct fix *f, const char *service, const char *method,
 			    const struct buf *argument);
-/* The same with a CID; and to the end, which is a good one. Emptied by the caller. */
 struct gorpc_call *fix_call_cid(struct fix *f, const char *service, const char *method,
 				const struct cid *cid);
+/* It comes to a good end. */
 void fix_finished(struct fix *f, struct gorpc_call *c);
 /* It ends in this error. Frees it. */
 void fix_failed(struct fix *f, struct gorpc_call *c, const char *text);
