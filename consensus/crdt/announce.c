@@ -71,7 +71,7 @@ static int read_heads(struct announce *a, bool unseen, struct cid **ret, size_t 
 static void publish(struct announce *a, bool unseen)
 {
 	struct buf out = BUF_INIT(0);
-	struct cid *heads;
+	struct cid *heads = NULL;
 	size_t n;
 	int r = read_heads(a, unseen, &heads, &n);
 
@@ -82,10 +82,9 @@ static void publish(struct announce *a, bool unseen)
 		for (size_t i = 0; !unseen && i < n; i++)
 			a->net->have(a->net->arg, &heads[i]);
 	}
-	if (r == 0)
-		free(heads);
-	else
+	if (r < 0)
 		log_warn("the heads could not be announced: %s", strerror(-r));
+	free(heads);
 	buf_deinit(&out);
 }
 
