@@ -193,7 +193,7 @@ static void long_lists_keep_every_entry(void **state)
 	for (int i = 0; i < n; i++) {
 		uint8_t key[32] = { (uint8_t)i }, ip4[5] = { 4, 127, 0, 0, (uint8_t)i };
 
-		snprintf(keys[i], sizeof(keys[i]), "k%02d", i);
+		snprintf(keys[i], sizeof(keys[i]), "k%02u", (unsigned)i % 100);
 		peerid_from_ed25519(key, &p.allocations[i]);
 		assert_int_equal(0, multiaddr_from_bytes(ip4, sizeof(ip4), &p.origins[i], NULL));
 		p.metadata[i] = (struct pin_meta){ { keys[i], 3 }, { keys[n - 1 - i], 3 } };
