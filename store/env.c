@@ -90,7 +90,8 @@ static int open_tables(struct store *s, struct err *e)
 	r = check_schema(&t, e);
 	if (r < 0)
 		goto out_abort;
-	s->killed = s->marked = meta_get(&t, MARK_RUNNING, &val) == 0;
+	s->killed = meta_get(&t, MARK_RUNNING, &val) == 0;
+	atomic_store(&s->marked, s->killed);
 	r = generation_open(s, t.txn, t.info.generation, true, &t.gen);
 	if (r == 0)
 		r = generation_adopt(s, t.txn, main_dbi, t.info.generation);
@@ -154,7 +155,7 @@ static int mark_running(struct store *s)
 	struct store_txn *t;
 	int r;
 
-	if (s->marked)
+	if (atomic_load(&s->marked))
 		return 0;
 	r = store_write(s, &t);
 	return r < 0 ? r : store_commit(t);

@@ -58,9 +58,9 @@ struct store {
 	MDB_dbi meta, unpins;
 	char *folder;
 	int folder_fd;
-	bool killed;    /* the mark of a running process was found at the start */
-	bool marked;    /* it stands on the disk. Writer's thread, and before that starts */
-	bool unsettled; /* bulk_settle has yet to come to its end. The same */
+	bool killed;        /* the mark of a running process was found at the start */
+	atomic_bool marked; /* it stands on the disk; set after the lock of writes is given back */
+	bool unsettled;     /* bulk_settle has yet to come to its end. The same */
 
 	struct mbox_msg *broken_msg;
 	char broken_why[BROKEN_MAX]; /* written before broken is set */

@@ -35,7 +35,7 @@ int store_write(struct store *s, struct store_txn **ret)
 		if (s->gens[i].number == t->info.generation)
 			t->gen = &s->gens[i];
 	r = t->gen ? 0 : -EBADMSG;
-	if (r == 0 && !s->marked) /* so that no change is durable without the mark */
+	if (r == 0 && !atomic_load(&s->marked)) /* so that no change is durable without the mark */
 		r = meta_put(t, MARK_RUNNING, "\1", 1);
 	if (r < 0)
 		goto out_abort;
@@ -63,7 +63,8 @@ int store_commit(struct store_txn *t)
 		return r;
 	}
 	r = txn_commit(t->store, t->txn);
-	t->store->marked |= r == 0;
+	if (r == 0)
+		atomic_store(&t->store->marked, true);
 	free(t);
 	return r;
 }

@@ -178,7 +178,7 @@ void tracker_kubo(struct tracker *t, struct tracker_kubo *ret)
 
 bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self, const struct peerid *id)
 {
-	return net.trusted & 1u << number(id);
+	return number(id) < 32 && (net.trusted & 1u << number(id));
 }
 
 /* ---- the loop's time: the timers are called by the test ---- */
