@@ -66,6 +66,6 @@ int bulk_settle(struct store *s)
 {
 	int r = settle_all(s);
 
-	s->unsettled = r < 0;
+	atomic_store(&s->unsettled, r < 0);
 	return r;
 }

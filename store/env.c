@@ -189,7 +189,7 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 		return err_sys(e, -ENOMEM, "opening the data");
 	s->loop = loop;
 	s->queue_tail = &s->queue;
-	s->unsettled = true;
+	atomic_store(&s->unsettled, true);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->queue_lock, NULL);
 	pthread_cond_init(&s->queue_ready, NULL);

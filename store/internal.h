@@ -60,7 +60,7 @@ struct store {
 	int folder_fd;
 	bool killed;        /* the mark of a running process was found at the start */
 	atomic_bool marked; /* it stands on the disk; set after the lock of writes is given back */
-	bool unsettled;     /* bulk_settle has yet to come to its end. The same */
+	atomic_bool unsettled; /* bulk_settle has yet to come to its end */
 
 	struct mbox_msg *broken_msg;
 	char broken_why[BROKEN_MAX]; /* written before broken is set */
