@@ -83,6 +83,8 @@ static int read_head(const struct pb_field *head, struct cid *ret, struct err *e
 	}
 	if (more < 0)
 		return err_set(e, -EBADMSG, "a malformed head in a broadcast");
+	if (!p)
+		return err_set(e, -EBADMSG, "a head without a CID in a broadcast");
 	return cid_from_bytes(p, n, ret, e);
 }
 
