@@ -77,6 +77,19 @@ static void check(struct peer *p, const struct scenario *s, int r, const struct 
 	peer_restore(p);
 }
 
+/* A new start makes the delta of what was pending; @before becomes what it was with that. */
+static void await_cut(struct peer *p, struct store_info *before)
+{
+	struct store_info now;
+
+	if (before->pending == 0)
+		return;
+	for (peer_info(p, &now); now.pending > 0; peer_info(p, &now))
+		uv_run(&p->loop, UV_RUN_ONCE);
+	before->pending = 0;
+	before->next_block = now.next_block;
+}
+
 /* @what: fault_alloc or fault_disk. */
 static void sweep(const struct scenario *s, bool batching, atomic_long *what)
 {
@@ -99,8 +112,10 @@ static void sweep(const struct scenario *s, bool batching, atomic_long *what)
 			assert_int_equal(0, r);
 		if (r < 0)
 			assert_true(p.reason[0] != '\0');
-		if (peer_revive(&p))
+		if (peer_revive(&p)) {
 			assert_ptr_equal(&fault_disk, what);
+			await_cut(&p, &before);
+		}
 		check(&p, s, r, &before, n % 32 == 0);
 		if (n % 32 == 31) { /* each round makes the history of its CIDs longer */
 			teardown(&p);
