@@ -271,6 +271,7 @@ a_second_after() {
 
 @test "find -newer lists what was pinned since" {
 	touch "$M/pins/$other.json"
+	wait_for 5 a_second_after "$M/pins/$other.json"
 	touch "$BATS_TEST_TMPDIR/last"
 	wait_for 5 a_second_after "$BATS_TEST_TMPDIR/last"
 	touch "$pin"

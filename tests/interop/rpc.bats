@@ -4,6 +4,7 @@ load lib/hosts
 
 setup_file() {
 	journey_begin
+	have_peers || return 0
 	host_add 1
 	host_add 2
 	go_init 1
@@ -15,6 +16,11 @@ setup_file() {
 	go_start 1
 	ours_start 2
 	wait_for 30 sees_ours 1
+	wait_for 30 can_allocate_ours
+}
+
+setup() {
+	skip_without_go
 }
 
 teardown() {
@@ -39,6 +45,11 @@ ctl_all() {
 sees_ours() {
 	ctl_all "$1" peers ls | jq -e --arg id "$(peer_id 2)" \
 		'any(.[]; .id == $id and .peername == "host2")'
+}
+
+# Without a metric of its space no pin is given to a peer.
+can_allocate_ours() {
+	rest 1 monitor/metrics/freespace | jq -e --arg id "$(peer_id 2)" 'any(.[]; .peer == $id)'
 }
 
 peers_are() {
