@@ -44,11 +44,12 @@ static int add(struct call *c, struct handle *h, enum call_reply reply, size_t w
 		return refuse(c, h, "there is no /p2p/ with the peer's ID in the address");
 	rq = cluster_request_new(CLUSTER_PEER_ADD, 0);
 	if (rq)
-		rq->text = strndup(text, n);
+		rq->text = calloc(1, n + 1);
 	if (!rq || !rq->text) {
 		cluster_request_free(rq);
 		return -ENOMEM;
 	}
+	memcpy(rq->text, text, n);
 	h->dirty = false;
 	h->text.len = 0;
 	return call_post(c, rq, &after);

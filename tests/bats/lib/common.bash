@@ -48,10 +48,12 @@ journey_begin() {
 	C=$(cfg)
 }
 
-# journey_log: shows, after a failed test, what the daemons logged lately and why they refused.
+# journey_log: shows, after a failed test, what a sanitizer reported, what the daemons logged
+# lately and why they refused.
 journey_log() {
 	[ -z "${BATS_TEST_COMPLETED:-}" ] || return 0
 	local log
+	sanitizer_reports || true
 	for log in "$BATS_FILE_TMPDIR"/*.log; do
 		[ -s "$log" ] || continue
 		echo "--- ${log##*/}"
@@ -66,7 +68,7 @@ journey_log() {
 # journey_end: stops and detaches everything; fails when a daemon did not stop in time or a
 # sanitizer has something to report.
 journey_end() {
-	local pidfile status=0 report
+	local pidfile status=0
 	for pidfile in "$BATS_FILE_TMPDIR"/*.pid; do
 		[ -e "$pidfile" ] || continue
 		stop_pid "$(cat "$pidfile")" || {
@@ -75,16 +77,23 @@ journey_end() {
 		}
 	done
 	detach_all
+	sanitizer_reports || status=1
+	if grep -nE 'runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer' \
+		"$BATS_FILE_TMPDIR"/*.log 2>/dev/null; then
+		status=1
+	fi
+	return "$status"
+}
+
+# sanitizer_reports: shows them; fails when there is one.
+sanitizer_reports() {
+	local report status=0
 	for report in "$BATS_FILE_TMPDIR"/sanitizer.*; do
 		[ -s "$report" ] || continue
 		echo "--- ${report##*/}"
 		head -n 80 "$report"
 		status=1
 	done
-	if grep -nE 'runtime error:|ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer' \
-		"$BATS_FILE_TMPDIR"/*.log 2>/dev/null; then
-		status=1
-	fi
 	return "$status"
 }
 

@@ -503,7 +503,7 @@ static void there_are_only_so_many_members(void **state)
 			    .valid = true };
 
 	for (unsigned i = 0; i <= MEMBERS_MAX; i++) {
-		const uint8_t key[32] = { 100, (uint8_t)(i >> 8), (uint8_t)i };
+		const uint8_t key[32] = { 31, (uint8_t)(i >> 8), (uint8_t)i };
 		struct buf out = BUF_INIT(0);
 
 		peerid_from_ed25519(key, &m.peer);

@@ -76,7 +76,7 @@ static void heads_are_written_in_the_order_of_their_bytes(void **state)
 	struct cid heads[3], reversed[3];
 
 	for (unsigned i = 0; i < 3; i++)
-		cid_of_block(CODEC_DAG_PB, "abc" + i, 1, &heads[i]);
+		cid_of_block(CODEC_DAG_PB, &"abc"[i], 1, &heads[i]);
 	for (unsigned i = 0; i < 3; i++)
 		reversed[i] = heads[2 - i];
 	assert_int_equal(broadcast_encode(heads, 3, &forth), 0);
@@ -111,7 +111,7 @@ static void every_cut_of_a_broadcast_is_refused_or_shorter(void **state)
 	struct cid heads[3];
 
 	for (unsigned i = 0; i < 3; i++)
-		cid_of_block(CODEC_DAG_PB, "abc" + i, 1, &heads[i]);
+		cid_of_block(CODEC_DAG_PB, &"abc"[i], 1, &heads[i]);
 	assert_int_equal(broadcast_encode(heads, 3, &out), 0);
 	for (size_t cut = 0; cut < out.len; cut++) {
 		struct cid *got;
