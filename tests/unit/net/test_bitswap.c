@@ -42,6 +42,7 @@ static void a_malformed_message_is_refused_as_a_whole(void **state)
 	assert_int_equal(0, swap_feed_bytes(&s, 1, m.data, m.len - 2));
 	assert_string_equal("1:block 7;", swap_sent(&s));
 	assert_string_equal("8 of 1;", swap_got(&s));
+	assert_int_equal(1, swap_counts(&s).malformed);
 	buf_deinit(&m);
 	swap_stop(&s);
 }

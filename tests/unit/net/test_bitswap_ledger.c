@@ -289,12 +289,36 @@ static void one_that_stays_full_is_tried_now_and_then(void **state)
 	s.here[7] = true;
 	s.full = 1;
 	swap_feed(&s, 1, "want 7");
-	swap_pass(&s, 100 * BITSWAP_RETRY_MS); /* ends, so it does not try all the time */
-	bitswap_writable(s.b, peer_id(1), s.now);
+	swap_pass(&s, 100 * BITSWAP_RETRY_MS);    /* ends, so it does not try all the time */
 	bitswap_writable(s.b, peer_id(9), s.now); /* is not there */
+	swap_pass(&s, BITSWAP_RETRY_MS / 2);
+	bitswap_writable(s.b, peer_id(1), s.now); /* it is not */
 	s.full = 0;
-	swap_pass(&s, BITSWAP_RETRY_MS);
+	swap_pass(&s, BITSWAP_RETRY_MS - 1);
+	assert_string_equal("", swap_sent(&s));
+	swap_pass(&s, 1);
 	assert_string_equal("1:block 7;", swap_sent(&s));
+	swap_stop(&s);
+}
+
+static void each_that_is_full_is_tried_in_its_time(void **state)
+{
+	struct swap s;
+
+	swap_start_among(&s, 2);
+	s.here[7] = true;
+	s.full = 1;
+	swap_feed(&s, 1, "want 7");
+	swap_pass(&s, BITSWAP_RETRY_MS / 2);
+	s.full = 2;
+	swap_feed(&s, 2, "want 7");
+	s.full = 0;
+	swap_pass(&s, BITSWAP_RETRY_MS / 2);
+	assert_string_equal("1:block 7;", swap_sent(&s));
+	swap_pass(&s, BITSWAP_RETRY_MS / 2 - 1);
+	assert_string_equal("", swap_sent(&s));
+	swap_pass(&s, 1);
+	assert_string_equal("2:block 7;", swap_sent(&s));
 	swap_stop(&s);
 }
 
@@ -426,6 +450,7 @@ static void of_those_that_are_due_the_least_makes_room(void **state)
 	feed_many(&s, 1, 3001, 1, 6); /* in place of 2000 */
 	feed_many(&s, 1, 3002, 1, 5);
 	feed_many(&s, 1, 3003, 1, 6); /* in place of 1022 */
+	feed_many(&s, 1, 3004, 1, 1);
 	assert_int_equal(BITSWAP_PEER_WANTS_MAX, s.b->n_demands);
 	s.full = 0;
 	bitswap_writable(s.b, peer_id(1), s.now);
@@ -438,12 +463,24 @@ static void of_those_that_are_due_the_least_makes_room(void **state)
 
 static void a_message_of_more_wants_than_a_peer_may_have_is_cut(void **state)
 {
+	struct buf text = BUF_INIT(0);
 	struct swap s;
 
 	swap_start_among(&s, 1);
-	feed_many(&s, 1, 0, BITSWAP_PEER_WANTS_MAX + 2, 5);
+	for (unsigned i = 0; i < BITSWAP_PEER_WANTS_MAX + 2; i++) /* the last matter the most */
+		assert_int_equal(0, buf_printf(&text, "want- %u:%u ", i, i));
+	assert_int_equal(0, buf_terminate(&text));
+	swap_feed(&s, 1, (char *)text.data);
 	assert_string_equal("0 1 ", waits_for(&s, 1, 0, 2));
 	assert_string_equal("1023 ", waits_for(&s, 1, BITSWAP_PEER_WANTS_MAX - 1, 3));
+	/* Cancels behind them count, and the next message begins anew. */
+	assert_int_equal(0, buf_printf(&text, "cancel 5 cancel 6 "));
+	assert_int_equal(0, buf_terminate(&text));
+	swap_feed(&s, 1, (char *)text.data);
+	swap_feed(&s, 1, "want- 2000");
+	assert_string_equal("4 7 ", waits_for(&s, 1, 4, 4));
+	assert_string_equal("2000 ", waits_for(&s, 1, 2000, 1));
+	buf_deinit(&text);
 	swap_stop(&s);
 }
 
@@ -481,6 +518,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_sent_is_written_anew),
 		cmocka_unit_test(it_waits_for_room_and_does_not_press),
 		cmocka_unit_test(one_that_stays_full_is_tried_now_and_then),
+		cmocka_unit_test(each_that_is_full_is_tried_in_its_time),
 		cmocka_unit_test(a_cancel_ends_a_demand),
 		cmocka_unit_test(a_full_list_replaces_what_was_wanted),
 		cmocka_unit_test(a_peer_that_goes_wants_nothing_any_more),

@@ -439,6 +439,9 @@ static void what_was_lost_is_told_again_as_a_whole(void **state)
 	swap_want(&s, 10, 1);
 	assert_string_equal("1:want 10;", swap_sent(&s));
 	bitswap_lost(s.b, peer_id(9), s.now); /* is not there */
+	bitswap_lost(s.b, peer_id(1), s.now);
+	assert_int_equal(0, bitswap_deadline(s.b));
+	assert_string_equal("1:full want 7 want 8 want 9 want 10;", swap_sent(&s));
 	/* The one that is asked no more is told so, too. */
 	bitswap_lost(s.b, peer_id(2), s.now);
 	bitswap_cancel(s.b, block_cid(8));

@@ -459,6 +459,13 @@ static void an_answer_on_its_way_is_waited_for(void **state)
 	stop(&b);
 }
 
+/* A message begins, and grows. */
+static void begin(struct stream *s, const uint8_t *p, size_t n)
+{
+	for (int i = 0; i < 4; i++)
+		stream_fake_data(s, p + n / 4 * i, n / 4);
+}
+
 /* Who holds the most memory loses its largest part. */
 static void begun_messages_are_limited(void **state)
 {
@@ -476,10 +483,10 @@ static void begun_messages_are_limited(void **state)
 	up(&b, 1);
 	up(&b, 2);
 	modest = inbound(&b, 2);
-	stream_fake_data(modest, p, BEGUN);
+	begin(modest, p, BEGUN);
 	for (unsigned i = 0; i < STREAMS; i++) {
 		greedy[i] = inbound(&b, 1);
-		stream_fake_data(greedy[i], p, i == 0 ? BEGUN / 4 : BEGUN);
+		begin(greedy[i], p, i == 0 ? BEGUN / 4 : BEGUN);
 	}
 	assert_int_equal(STREAM_OPEN, stream_fake_state(modest));
 	assert_int_equal(STREAM_OPEN, stream_fake_state(greedy[0]));
@@ -492,16 +499,21 @@ static void begun_messages_are_limited(void **state)
 		if (i == STREAMS - 1)
 			assert_int_equal(3, gone);
 	}
-	/* What ends gives its room back. */
+	/* What ends gives its room back: now the other one is the one with the most. */
 	for (unsigned i = 0; i < STREAMS; i++)
 		if (stream_fake_state(greedy[i]) == STREAM_OPEN)
 			stream_fake_end(greedy[i], -ECONNRESET);
-	for (unsigned i = 0; i < 6; i++) {
-		greedy[i] = inbound(&b, 1);
-		stream_fake_data(greedy[i], p, BEGUN);
+	greedy[0] = inbound(&b, 1);
+	begin(greedy[0], p, BEGUN);
+	for (unsigned i = 1; i < 7; i++) {
+		greedy[i] = inbound(&b, 2);
+		begin(greedy[i], p, BEGUN);
 	}
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 7; i++)
 		assert_int_equal(STREAM_OPEN, stream_fake_state(greedy[i]));
+	begin(inbound(&b, 2), p, BEGUN);
+	assert_int_equal(STREAM_OPEN, stream_fake_state(greedy[0]));
+	assert_int_equal(STREAM_RESET, stream_fake_state(modest));
 	stop(&b);
 	free(p);
 }
