@@ -343,10 +343,8 @@ void wants_peer_down(struct bitswap *b, struct bpeer *p)
 
 void wants_peer_lost(struct bitswap *b, struct bpeer *p)
 {
-	for (unsigned i = 0; i < WANT_WORDS; i++) {
-		p->owed.words[i] |= p->told.words[i];
-		p->stale = p->stale || p->told.words[i] != 0;
-	}
+	if (next_in(&p->told, 0) < BITSWAP_WANTS_MAX)
+		p->stale = true;
 	if (p->stale)
 		bpeer_stir(b, p);
 }

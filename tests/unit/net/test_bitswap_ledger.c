@@ -451,6 +451,7 @@ static void of_those_that_are_due_the_least_makes_room(void **state)
 	feed_many(&s, 1, 3002, 1, 5);
 	feed_many(&s, 1, 3003, 1, 6); /* in place of 1022 */
 	feed_many(&s, 1, 3004, 1, 1);
+	feed_many(&s, 1, 3005, 1, 5);
 	assert_int_equal(BITSWAP_PEER_WANTS_MAX, s.b->n_demands);
 	s.full = 0;
 	bitswap_writable(s.b, peer_id(1), s.now);

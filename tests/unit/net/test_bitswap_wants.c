@@ -99,6 +99,7 @@ static void earlier_wants_come_first(void **state)
 
 	assert_int_equal(0, bitswap_new(&cfg, &b));
 	assert_int_equal(0, bitswap_peer_up(b, peer_id(1), 0));
+	assert_int_equal(INT32_MAX, b->priority);
 	b->priority = 2;
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(0, bitswap_want(b, block_cid(i), peer_id(1), 0));
@@ -176,6 +177,22 @@ static void who_has_it_not_is_followed_by_the_others_at_once(void **state)
 	assert_string_equal("1:want 7;", swap_sent(&s));
 	swap_feed(&s, 3, "HAVE 7");
 	swap_feed(&s, 1, "DONT 7"); /* after all */
+	assert_string_equal("3:want 7;", swap_sent(&s));
+	swap_stop(&s);
+}
+
+static void who_has_it_no_more_is_not_asked(void **state)
+{
+	struct swap s;
+
+	swap_start_among(&s, 4);
+	swap_want(&s, 7, 0);
+	swap_sent(&s);
+	for (unsigned p = 1; p <= 4; p++)
+		swap_feed(&s, p, "HAVE 7");
+	assert_string_equal("1:want 7;", swap_sent(&s));
+	swap_feed(&s, 2, "DONT 7");
+	swap_feed(&s, 1, "DONT 7");
 	assert_string_equal("3:want 7;", swap_sent(&s));
 	swap_stop(&s);
 }
@@ -694,6 +711,7 @@ int main(void)
 		cmocka_unit_test(the_only_peer_is_asked_for_the_block_itself),
 		cmocka_unit_test(a_small_block_comes_instead_of_a_have),
 		cmocka_unit_test(who_has_it_not_is_followed_by_the_others_at_once),
+		cmocka_unit_test(who_has_it_no_more_is_not_asked),
 		cmocka_unit_test(of_two_peers_the_second_is_asked_for_the_block_itself),
 		cmocka_unit_test(who_gave_the_last_block_is_asked_first),
 		cmocka_unit_test(what_others_say_of_blocks_they_were_not_asked_for_means_nothing),
