@@ -14,6 +14,17 @@
 #define MARGIN_MS 2000 /* real time that a test may take between two times that it sets */
 
 static struct stranger st;
+static struct sockaddr_in seeming; /* where whoever is accepted comes from; 0: the truth */
+
+const struct sockaddr *__real_conn_remote(const struct conn *c);
+const struct sockaddr *__wrap_conn_remote(const struct conn *c);
+
+const struct sockaddr *__wrap_conn_remote(const struct conn *c)
+{
+	if (seeming.sin_family == AF_INET && !conn_is_dialer(c))
+		return (const struct sockaddr *)&seeming;
+	return __real_conn_remote(c);
+}
 
 /* What the stranger's identify does. */
 static unsigned asked;
@@ -25,6 +36,7 @@ static int setup(void **state)
 
 	asked = 0;
 	silent = NULL;
+	memset(&seeming, 0, sizeof(seeming));
 	stranger_start(*state, &st);
 	return r;
 }
@@ -248,8 +260,9 @@ static void addresses_of_no_use_are_not_learned(void **state)
 
 	stranger_offer_identify(&st);
 	stranger_dial(&st, f->a);
+	until(f, f->a->ups == 1);
 	push(speaks_more, addresses);
-	until(f, f->a->ups == 1 && host_speaks(f->a->h, &st.id.id, "/test/2"));
+	until(f, f->a->changes == 1);
 	assert_false(node_knows(f->a, &st.id.id, addresses[0]));
 	for (size_t i = 1; addresses[i]; i++)
 		assert_true(node_knows(f->a, &st.id.id, addresses[i]));
@@ -365,23 +378,38 @@ static void hear_ended(void *arg, struct stream *s, int why)
 	fail_msg("the stream ended: %s", strerror(-why));
 }
 
-static void we_say_who_we_are(void **state)
+/* The stranger asks a. */
+static void ask(struct hosts *f, struct heard *h)
 {
 	static const char *const protocol[] = { IDENTIFY_PROTOCOL };
 	static const struct stream_ops ops = { .data = hear_data,
 					       .eof = hear_eof,
 					       .ended = hear_ended };
+	struct stream *s;
+
+	*h = (struct heard){ 0 };
+	identify_reader_init(&h->reader);
+	assert_int_equal(0, stream_open(st.conn, protocol, 1, false, &ops, h, &s));
+	until(f, h->done);
+	identify_reader_clear(&h->reader);
+}
+
+static void check_bytes(const struct multiaddr *want, const struct identify_bytes *got)
+{
+	assert_int_equal(want->len, got->n);
+	assert_memory_equal(want->bytes, got->p, want->len);
+}
+
+static void we_say_who_we_are(void **state)
+{
 	struct hosts *f = *state;
-	struct heard h = { 0 };
 	struct sockaddr_in ours;
 	struct multiaddr a;
-	struct stream *s;
+	struct heard h;
 	int len = sizeof(ours);
 
 	stranger_dial(&st, f->a);
-	identify_reader_init(&h.reader);
-	assert_int_equal(0, stream_open(st.conn, protocol, 1, false, &ops, &h, &s));
-	until(f, h.done);
+	ask(f, &h);
 	assert_int_equal(strlen("test/1"), h.id.agent.n);
 	assert_memory_equal("test/1", h.id.agent.p, h.id.agent.n);
 	assert_int_equal(36, h.id.public_key.n);
@@ -393,14 +421,42 @@ static void we_say_who_we_are(void **state)
 	assert_true(identify_speaks(&h.id, PING_PROTOCOL));
 	assert_int_equal(1, h.id.n_addrs);
 	a = node_address(f->a);
-	assert_int_equal(a.len, h.id.addrs[0].n);
-	assert_memory_equal(a.bytes, h.id.addrs[0].p, a.len);
+	check_bytes(&a, &h.id.addrs[0]);
 	assert_int_equal(0, uv_tcp_getsockname(&st.conn->tcp, (struct sockaddr *)&ours, &len));
 	announce_address_of((struct sockaddr *)&ours, &a);
-	assert_int_equal(a.len, h.id.observed.n);
-	assert_memory_equal(a.bytes, h.id.observed.p, a.len);
+	check_bytes(&a, &h.id.observed);
 	identify_clear(&h.id);
-	identify_reader_clear(&h.reader);
+}
+
+static void loopback_is_told_to_loopback_only(void **state)
+{
+	struct multiaddr a = address_of("/ip4/10.0.0.1/tcp/7");
+	struct hosts *f = *state;
+	struct heard h;
+
+	assert_int_equal(0, uv_ip4_addr("10.0.0.1", 7, &seeming));
+	stranger_dial(&st, f->a);
+	ask(f, &h);
+	assert_int_equal(0, h.id.n_addrs);
+	check_bytes(&a, &h.id.observed);
+	identify_clear(&h.id);
+}
+
+static void what_is_said_from_afar_is_sifted(void **state)
+{
+	static const char *const addresses[] = { "/ip4/127.0.0.1/tcp/1", "/ip4/10.9.9.9/tcp/2",
+						 "/ip4/1.2.3.4/tcp/3", NULL };
+	struct hosts *f = *state;
+
+	assert_int_equal(0, uv_ip4_addr("1.2.3.4", 7, &seeming));
+	stranger_offer_identify(&st);
+	stranger_dial(&st, f->a);
+	until(f, f->a->ups == 1);
+	push(speaks_more, addresses);
+	until(f, f->a->changes == 1);
+	assert_false(node_knows(f->a, &st.id.id, addresses[0]));
+	assert_false(node_knows(f->a, &st.id.id, addresses[1]));
+	assert_true(node_knows(f->a, &st.id.id, addresses[2]));
 }
 
 int main(void)
@@ -419,6 +475,8 @@ int main(void)
 		TEST(a_peer_pushes_so_much_at_a_time_and_no_more),
 		TEST(names_beyond_the_room_for_them_are_left_out),
 		TEST(we_say_who_we_are),
+		TEST(loopback_is_told_to_loopback_only),
+		TEST(what_is_said_from_afar_is_sifted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
