@@ -14,8 +14,6 @@
 #define LOG_AREA "cluster"
 #include "util/log.h"
 
-#define EXPIRE_AT_ONCE 256 /* expired pins in one operation */
-
 /* One audit entry per item: "cid":...,"before":...,"after":..., lines end in a newline. */
 static int note_change(struct cluster_request *rq, const struct cid *cid, const struct pin *before,
 		       const struct pin *after)
@@ -45,7 +43,7 @@ static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
 	struct pin_row row;
 	int r = pinset_find(t, &item->pin.cid, &row);
 
-	if (r == -ENOENT && rq->logged)
+	if (r == -ENOENT && rq->kind == CHANGE_LOGGED)
 		return 0; /* as the reference does */
 	if (r == -ENOENT)
 		return err_set(e, -ENOENT, "pin is not part of the pinset");
@@ -54,7 +52,7 @@ static int decide_unpin(const struct store_txn *t, struct cluster_request *rq,
 	r = pinset_decode(&row, stored, e);
 	if (r < 0)
 		return r;
-	if (rq->expiry &&
+	if (rq->kind == CHANGE_EXPIRY &&
 	    (stored->expire_at == PIN_TIME_UNSET || stored->expire_at > clock_now_s()))
 		return 0; /* changed since */
 	r = note_change(rq, &item->pin.cid, stored, NULL);
@@ -86,7 +84,11 @@ static int decide_pin(const struct store_txn *t, struct cluster_request *rq,
 	int r;
 
 	pin_init(&next);
-	r = pinning_decide(t, opt->config, rq->candidates, item, stored, &next, e);
+	if (rq->kind == CHANGE_REPIN)
+		r = pinning_repin(t, rq->candidates, repin_gone(rq->repin), &item->pin.cid, stored,
+				  &next, e);
+	else
+		r = pinning_decide(t, opt->config, rq->candidates, item, stored, &next, e);
 	if (r == -ENOSPC && opt->config->follower_mode)
 		r = err_set(e, -EROFS, CHANGE_FOLLOWER);
 	if (r == 1) {
@@ -136,7 +138,7 @@ int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 	ch->unpin = item->unpin;
 	if (item->unpin)
 		r = decide_unpin(t, rq, item, &stored, e);
-	else if (rq->logged)
+	else if (rq->kind == CHANGE_LOGGED)
 		r = decide_logged(t, rq, item, &stored, ch, e);
 	else
 		r = decide_pin(t, rq, item, &stored, ch, e);
@@ -162,12 +164,19 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 	uint64_t removals = 0;
 	int r = request_begin(rq, &op->error);
 
+	if (r == 0 && rq->kind == CHANGE_REPIN)
+		r = repin_collect(t, rq);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < rq->n_items; i++) {
 		struct consensus_change *ch = &op->changes[op->n_changes];
 
 		r = change_decide_item(t, rq, &rq->items[i], ch, &op->error);
+		if (r == -ENOSPC && rq->kind == CHANGE_REPIN) {
+			op->error = (struct err){ 0 };
+			rq->too_few++;
+			r = 0;
+		}
 		if (r < 0 && rq->n_items > 1) {
 			char text[CID_TEXT_MAX + 1];
 
@@ -179,9 +188,10 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 		op->n_changes += r == 1;
 		removals += r == 1 && ch->unpin;
 	}
-	if (r >= 0 && op->n_changes > 0 && c->opt.config->follower_mode && !rq->logged)
+	if (r >= 0 && op->n_changes > 0 && c->opt.config->follower_mode &&
+	    rq->kind != CHANGE_LOGGED)
 		r = err_set(&op->error, -EROFS, CHANGE_FOLLOWER);
-	if (r >= 0 && removals > 0 && !rq->expiry && !rq->logged) {
+	if (r >= 0 && removals > 0 && rq->kind == CHANGE_ASKED) {
 		r = brake_check(c->brake, t, removals, &op->error);
 		if (r == 0)
 			change_count(rq, removals);
@@ -193,6 +203,11 @@ static int change_decide(struct store_txn *t, struct consensus_op *op)
 
 static void write_audit(struct cluster_request *rq)
 {
+	static const char *const what[] = { [CHANGE_ASKED] = "change",
+					    [CHANGE_LOGGED] = "change",
+					    [CHANGE_EXPIRY] = "expire",
+					    [CHANGE_REPIN] = "repin" };
+	bool own = rq->kind == CHANGE_EXPIRY || rq->kind == CHANGE_REPIN;
 	const char *p = (const char *)rq->audit.data, *end;
 
 	if (buf_terminate(&rq->audit) < 0)
@@ -202,8 +217,7 @@ static void write_audit(struct cluster_request *rq)
 		if (*end == '\0')
 			break;
 		rq->audit.data[end - (const char *)rq->audit.data] = '\0';
-		audit_line(rq->cluster, rq->expiry ? NULL : &rq->who,
-			   rq->expiry ? "expire" : "change", p, 0, NULL);
+		audit_line(rq->cluster, own ? NULL : &rq->who, what[rq->kind], p, 0, NULL);
 	}
 }
 
@@ -235,7 +249,7 @@ static void change_done(struct consensus_op *op, int status)
 		rq->error = op->error;
 	else if (op->n_changes > 0)
 		write_audit(rq);
-	else
+	else if (rq->kind == CHANGE_ASKED)
 		recover_items(rq);
 	for (size_t i = 0; i < rq->n_items; i++)
 		buf_deinit(&op->changes[i].value);
@@ -265,57 +279,4 @@ void change_start(struct cluster_request *rq)
 	rq->op.decide = change_decide;
 	rq->op.done = change_done;
 	rq->cluster->consensus->ops->submit(rq->cluster->consensus, &rq->op);
-}
-
-/* ---- expiry ---- */
-
-static void expire_done(struct cluster_request *rq, int status)
-{
-	struct cluster *c = rq->cluster;
-
-	c->expiring = false;
-	if (status < 0)
-		log_warn("removing expired pins: %s, trying again", rq->error.msg);
-	cluster_request_free(rq);
-	if (status == 0 && !c->closing)
-		expire_pins(c); /* until none is left */
-}
-
-static size_t collect_expired(const struct store_txn *t, struct cluster_item *items, size_t max)
-{
-	int64_t second = 0, now = clock_now_s();
-	uint64_t serial = 0;
-	struct pin_row row;
-	size_t n = 0;
-
-	while (n < max && due_next(t, DUE_EXPIRY, &second, &serial) == 0 && second <= now) {
-		if (pinset_row(t, serial, &row) < 0)
-			continue;
-		items[n].unpin = true;
-		if (cid_from_bytes(row.cid, row.cid_len, &items[n].pin.cid, NULL) == 0)
-			n++;
-	}
-	return n;
-}
-
-void expire_pins(struct cluster *c)
-{
-	struct cluster_request *rq;
-	struct store_txn *t;
-
-	if (c->expiring || c->opt.config->follower_mode || store_read(c->opt.store, &t) < 0)
-		return;
-	rq = cluster_request_new(CLUSTER_CHANGE, EXPIRE_AT_ONCE);
-	if (rq) {
-		rq->n_items = collect_expired(t, rq->items, EXPIRE_AT_ONCE);
-		rq->expiry = true;
-		rq->done = expire_done;
-	}
-	store_read_end(t);
-	if (rq && rq->n_items == 0) {
-		cluster_request_free(rq);
-	} else if (rq) {
-		c->expiring = true;
-		cluster_post(c, rq);
-	}
 }

@@ -301,7 +301,8 @@ static void tick(uv_timer_t *timer)
 		return;
 	peer_add_tick(c);
 	keep_before_burst(c);
-	expire_pins(c);
+	expiry_tick(c);
+	repin_tick(c);
 }
 
 static int open_logs(struct cluster *c, struct err *e)
@@ -367,6 +368,7 @@ int cluster_new(const struct cluster_options *opt, struct cluster **ret, struct 
 		return err_sys(e, -ENOMEM, "starting the peer");
 	c->opt = *opt;
 	list_init(&c->peer_adds);
+	list_init(&c->repins);
 	surveys_init(&c->surveys);
 	pthread_mutex_init(&c->lock, NULL);
 	c->consensus_events = (struct consensus_events){
@@ -481,6 +483,7 @@ void cluster_close(struct cluster *c, void (*drained)(void *arg), void (*closed)
 	c->closed = closed;
 	c->closed_arg = arg;
 	peer_add_abort(c);
+	repin_abort(c);
 	surveys_abort(&c->surveys);
 	close_when_idle(c);
 }

@@ -57,6 +57,13 @@ enum cluster_verb {
 	CLUSTER_ERRORS, /* shown, total: our own; answer: lines of the others, and the last one */
 };
 
+enum change_kind {
+	CHANGE_ASKED,
+	CHANGE_LOGGED, /* by a trusted peer: stored as given, and nobody's mistake to be braked */
+	CHANGE_EXPIRY, /* by the peer itself: pins whose time is over */
+	CHANGE_REPIN,  /* by the peer itself: allocations of a peer that is gone */
+};
+
 /* Changes that are too many to be held. */
 struct cluster_source {
 	/* Fills @ret, whose pin was initialised: 1; 0: that was all; -errno. A CID comes once.
@@ -92,8 +99,10 @@ struct cluster_request {
 	struct store_txn *view;             /* what a dump is made of */
 	struct candidates_view *candidates; /* who could pin when it was posted */
 	uint64_t pinned, unpinned;          /* of a source */
-	bool expiry;                        /* of the peer itself: pins whose time is over */
-	bool logged; /* by a trusted peer: stored as given, and nobody's mistake to be braked */
+	enum change_kind kind;
+	struct repin *repin;     /* of CHANGE_REPIN: what it carries out */
+	uint64_t reached;        /* serial of the last pin that it looked at */
+	uint64_t too_few;        /* pins that there are too few peers for */
 	uint64_t counted, spent; /* removals in the brake's burst; what it allowed for them */
 	atomic_int claim;        /* whether it has begun, or never will */
 	int status;

@@ -7,6 +7,13 @@
 #include "cluster/survey.h"
 #include "util/list.h"
 
+struct expiry {
+	int64_t second; /* of the last pin that was looked at */
+	uint64_t serial;
+	uint64_t again_ms; /* when all that are due are looked at */
+	bool removing;
+};
+
 struct cluster {
 	struct cluster_options opt;
 	struct consensus *consensus;
@@ -24,8 +31,10 @@ struct cluster {
 	struct surveys surveys;  /* of members */
 	struct status_cache *status_cache;
 	struct list peer_adds; /* under way */
-	uv_timer_t tick;       /* expiry, end of bursts, peers to be added */
-	bool tick_open, expiring;
+	uv_timer_t tick;       /* each second */
+	bool tick_open;
+	struct expiry expiry;
+	struct list repins; /* the first is under way */
 	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
 	bool closing;
@@ -71,13 +80,35 @@ int request_begin(struct cluster_request *rq, struct err *e);
 /* change.c */
 #define CHANGE_FOLLOWER "this peer is a follower: pins are changed on the trusted peers"
 void change_start(struct cluster_request *rq);
-void expire_pins(struct cluster *c);
 /* Fills one change by the state in @t. 1: it is one, 0: nothing to do. */
 int change_decide_item(const struct store_txn *t, struct cluster_request *rq,
 		       const struct cluster_item *item, struct consensus_change *ch, struct err *e);
 /* The removals that passed the brake count in its burst, until they fail. */
 void change_count(struct cluster_request *rq, uint64_t removals);
 void change_uncount(struct cluster_request *rq);
+
+/* closest.c: who of the trusted members does what only one needs to do for a pin. */
+struct closest {
+	struct peerid self, *others;
+	size_t n;
+};
+
+/* The members as they are now, but for @without (may be NULL). Loop's thread. closest_clear in any
+ * case. */
+int closest_take(struct cluster *c, const struct peerid *without, struct closest *ret);
+bool closest_is_self(const struct closest *cl, const struct cid *cid); /* any thread */
+void closest_clear(struct closest *cl);
+
+/* expiry.c: each second. */
+void expiry_tick(struct cluster *c);
+
+/* repin.c: a member has fallen silent; each second; at the end. */
+void repin_from(struct cluster *c, const struct peerid *gone);
+void repin_tick(struct cluster *c);
+void repin_abort(struct cluster *c);
+/* Writer's thread: whose allocations; fills the request's items. */
+const struct peerid *repin_gone(const struct repin *p);
+int repin_collect(const struct store_txn *t, struct cluster_request *rq);
 
 /* change_many.c */
 void many_start(struct cluster_request *rq);

@@ -1,6 +1,7 @@
 /* The peer among others: its members and its calls, made and taken down. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cluster/internal.h"
 #include "cluster/members.h"
@@ -29,6 +30,8 @@ static void on_alert(void *arg, const struct monitor_alert *a)
 {
 	char id[PEERID_TEXT_MAX], more[PEER_MEMBER_MAX];
 
+	if (strcmp(a->name, MONITOR_PING) == 0)
+		repin_from(arg, &a->peer);
 	peerid_format(&a->peer, id);
 	for (const char *p = a->name; *p; p++)
 		if (*p < ' ' || *p == '"' || *p == '\\')

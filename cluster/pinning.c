@@ -119,8 +119,6 @@ static int pick(const struct candidates_view *c, const struct cluster_item *item
 	bool kept;
 	int r = alloc_pick(&rq, &picked, &n, &kept, e);
 
-	if (r == -ENOSPC)
-		log_candidates(c, &ret->cid);
 	if (r < 0)
 		return r;
 	list = pin_alloc(ret, sizeof(*list) * (n + 1));
@@ -259,6 +257,8 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 		r = check_against_stored(stored, ret, e);
 	if (r == 0)
 		r = decide_allocations(candidates, item, base, restored, ret, e);
+	if (r == -ENOSPC)
+		log_candidates(candidates, &ret->cid);
 	if (r < 0)
 		return r;
 	ret->n_user_allocations = 0;
@@ -269,5 +269,42 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 		return err_set(e, -EINVAL, "expire_at is before the current time");
 	if (!restored)
 		ret->timestamp = next_time(stored, now);
+	return 1;
+}
+
+/* A peer that fell silent may have other metrics that did not run out yet. */
+static int pick_without(const struct candidates_view *c, const struct peerid *gone,
+			const struct pin *stored, struct pin *ret, struct err *e)
+{
+	const struct cluster_item none = { 0 };
+	struct candidates_view others = { .n_metrics = c->n_metrics };
+	int r;
+
+	others.peers = malloc((c->n_peers + 1) * sizeof(*others.peers));
+	if (!others.peers)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (!peerid_equal(&c->peers[i].peer, gone))
+			others.peers[others.n_peers++] = c->peers[i];
+	r = pick(&others, &none, stored, ret, e);
+	free(others.peers);
+	return r;
+}
+
+int pinning_repin(const struct store_txn *t, const struct candidates_view *candidates,
+		  const struct peerid *gone, const struct cid *cid, struct pin *stored,
+		  struct pin *ret, struct err *e)
+{
+	int r = load_stored(t, cid, stored);
+
+	if (r < 0 || !cid_defined(&stored->cid) || stored->replication_min == -1 ||
+	    is_among(candidates->members, candidates->n_members, gone))
+		return r;
+	r = pin_copy(ret, stored);
+	if (r == 0)
+		r = pick_without(candidates, gone, stored, ret, e);
+	if (r < 0 || pin_equal_but_time(stored, ret))
+		return r;
+	ret->timestamp = next_time(stored, clock_now_s());
 	return 1;
 }

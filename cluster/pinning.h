@@ -21,5 +21,12 @@ int pinning_decide(const struct store_txn *t, const struct cluster_config *cfg,
 		   const struct candidates_view *candidates, const struct cluster_item *item,
 		   struct pin *stored, struct pin *ret, struct err *e);
 
+/* The same for the pin of @cid as it is stored: where too few of its allocations but @gone are
+ * candidates, it is given others. Not pinned, allocated everywhere, enough, or @gone is a member
+ * again: 0. */
+int pinning_repin(const struct store_txn *t, const struct candidates_view *candidates,
+		  const struct peerid *gone, const struct cid *cid, struct pin *stored,
+		  struct pin *ret, struct err *e);
+
 /* Factors as configured where they are 0, then the reference's rules for them. */
 int pinning_factors(const struct cluster_config *cfg, int32_t *min, int32_t *max, struct err *e);

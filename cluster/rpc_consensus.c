@@ -46,7 +46,7 @@ static struct cluster_request *request(struct gorpc_call *call, const uint8_t *p
 		return NULL;
 	}
 	rq->items[0].unpin = unpin;
-	rq->logged = true;
+	rq->kind = CHANGE_LOGGED;
 	rq->who.peer = *gorpc_call_peer(call);
 	rq->done = logged_done;
 	return rq;

@@ -124,7 +124,7 @@ ours_start() {
 	local n=$1 at
 	shift
 	at=$(mnt "$n")
-	mkdir -p "$at"
+	mounted "$at" || mkdir -p "$at" # one that was killed is mounted still
 	become "$n" "$PINFS" -f -o "config=$(cfg "$n")" "$@" "$at" >>"$at.log" 2>&1 3>&- &
 	echo $! >"$at.pid"
 	wait_for 20 ready_or_dead "$at"

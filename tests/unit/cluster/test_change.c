@@ -252,6 +252,201 @@ static void a_large_batch_is_allocated_the_same_way(void **state)
 		assert_on(f, i, "43");
 }
 
+/* ---- what only one of the members does ---- */
+
+#define MANY 40
+#define LARGE 3000 /* more than one transaction looks at, and than it changes */
+
+static bool pinned(struct fix *f, unsigned i)
+{
+	struct store_txn *t = store_fix_read(&f->store);
+	struct pin_row row;
+	struct cid cid;
+	int r;
+
+	store_fix_cid(i, &cid);
+	r = pinset_find(t, &cid, &row);
+	store_read_end(t);
+	return r == 0;
+}
+
+/* Whether @who is the closest to pin @i among it and @other (0: nobody). */
+static bool closest(unsigned i, unsigned who, unsigned other)
+{
+	struct peerid self = peer(who), one = peer(other);
+	struct cid cid;
+
+	store_fix_cid(i, &cid);
+	return alloc_is_closest(&cid, &self, &one, other != 0);
+}
+
+/* Restored, since nobody may pin for a time that is over. */
+static void pin_that_expired(struct fix *f, unsigned i)
+{
+	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, 1);
+
+	assert_non_null(rq);
+	fill_item(&rq->items[0], i);
+	rq->items[0].pin.timestamp = 1000000 + i;
+	rq->items[0].pin.expire_at = 2000000 + i;
+	rq->items[0].keys.given |= PIN_KEY_TIMESTAMP | PIN_KEY_EXPIRE_AT;
+	assert_int_equal(0, run(f, rq));
+}
+
+static void expire(struct fix *f)
+{
+	expiry_tick(f->cluster);
+	while (f->cluster->expiry.removing)
+		uv_run(&f->store.loop, UV_RUN_ONCE);
+}
+
+static void an_expired_pin_is_removed_by_the_closest_of_the_trusted_members(void **state)
+{
+	struct fix *f = *state;
+	struct peerid other = peer(3);
+	unsigned left = 0;
+
+	f->config.state_sync_interval_ms = 3600 * 1000;
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		pin_that_expired(f, i);
+	expire(f);
+	for (unsigned i = 1; i <= MANY; i++) {
+		assert_int_equal(!closest(i, 1, 3), pinned(f, i));
+		left += pinned(f, i);
+	}
+	assert_in_range(left, 1, MANY - 1);
+
+	/* The other one is gone: what it has left is looked at when everything is. */
+	monitor_forget(f->monitor, &other);
+	expire(f);
+	assert_true(closest(1, 1, 3) || pinned(f, 1));
+	f->cluster->expiry.again_ms = 0;
+	expire(f);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_false(pinned(f, i));
+}
+
+static void a_follower_removes_no_expired_pin(void **state)
+{
+	struct fix *f = *state;
+
+	open_cluster(f);
+	see_peers(f, 2);
+	pin_that_expired(f, 1);
+	f->config.follower_mode = true;
+	expire(f);
+	assert_true(pinned(f, 1));
+}
+
+/* Peer 4 falls silent, and the cluster comes to rest. Its last metric of space did not run out. */
+static void lose_peer_4(struct fix *f)
+{
+	struct peerid gone = peer(4);
+
+	monitor_forget(f->monitor, &gone);
+	put_metric(f, "freespace", 4);
+	repin_from(f->cluster, &gone);
+	while (!list_empty(&f->cluster->repins))
+		uv_run(&f->store.loop, UV_RUN_ONCE);
+}
+
+static void what_a_silent_peer_had_goes_to_others_by_the_closest_of_them(void **state)
+{
+	struct fix *f = *state;
+	unsigned moved = 0;
+
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_int_equal(0, pin(f, i));
+	lose_peer_4(f);
+	for (unsigned i = 1; i <= MANY; i++) {
+		assert_on(f, i, closest(i, 1, 3) ? "32" : "43");
+		moved += closest(i, 1, 3);
+	}
+	assert_in_range(moved, 1, MANY - 1);
+}
+
+static void a_pin_that_has_peers_enough_is_left_as_it_is(void **state)
+{
+	struct fix *f = *state;
+
+	f->config.replication_factor_min = 1;
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_int_equal(0, pin(f, i));
+	lose_peer_4(f);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_on(f, i, "43");
+}
+
+static void nobody_to_pin_instead_leaves_a_pin_as_it_is(void **state)
+{
+	struct fix *f = *state;
+	const struct peerid two = peer(2), one = peer(1);
+
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_int_equal(0, pin(f, i));
+	monitor_forget(f->monitor, &two);
+	monitor_forget(f->monitor, &one);
+	lose_peer_4(f);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_on(f, i, "43");
+}
+
+static void a_peer_that_is_back_keeps_what_it_has(void **state)
+{
+	struct fix *f = *state;
+	const struct peerid four = peer(4);
+
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_int_equal(0, pin(f, i));
+	repin_from(f->cluster, &four);
+	while (!list_empty(&f->cluster->repins))
+		uv_run(&f->store.loop, UV_RUN_ONCE);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_on(f, i, "43");
+}
+
+static void nothing_moves_where_repinning_is_disabled(void **state)
+{
+	struct fix *f = *state;
+
+	f->config.disable_repinning = true;
+	open_cluster(f);
+	see_peers(f, 4);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_int_equal(0, pin(f, i));
+	lose_peer_4(f);
+	for (unsigned i = 1; i <= MANY; i++)
+		assert_on(f, i, "43");
+}
+
+static void a_large_pinset_moves_part_by_part(void **state)
+{
+	struct fix *f = *state;
+	struct cluster_request *rq = cluster_request_new(CLUSTER_CHANGE, 0);
+	static char ping[] = "ping";
+	static struct peerid self = { .len = 34, .bytes = { 18, 32, 1 } };
+
+	f->crdt = (struct crdt_config){ .peerset_metric = ping, .trusted_peers = { &self, 1 } };
+	open_cluster(f);
+	see_peers(f, 4);
+	f->from_source = LARGE;
+	rq->source = (struct cluster_source){ .next = next_item, .arg = f };
+	assert_int_equal(0, run(f, rq));
+	lose_peer_4(f);
+	for (unsigned i = 1; i <= LARGE; i++)
+		assert_on(f, i, "32");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +456,14 @@ int main(void)
 		TEST(too_few_peers_are_told_in_the_answer),
 		TEST(a_follower_is_told_that_it_is_one),
 		TEST(a_large_batch_is_allocated_the_same_way),
+		TEST(an_expired_pin_is_removed_by_the_closest_of_the_trusted_members),
+		TEST(a_follower_removes_no_expired_pin),
+		TEST(what_a_silent_peer_had_goes_to_others_by_the_closest_of_them),
+		TEST(a_pin_that_has_peers_enough_is_left_as_it_is),
+		TEST(nobody_to_pin_instead_leaves_a_pin_as_it_is),
+		TEST(a_peer_that_is_back_keeps_what_it_has),
+		TEST(nothing_moves_where_repinning_is_disabled),
+		TEST(a_large_pinset_moves_part_by_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
