@@ -21,17 +21,18 @@ go_export() {
 
 @test "a dump goes from the Go tool to pinfs and comes back byte for byte" {
 	for size in small medium; do
-		go_service "$G" state import -f "$vectors/dumps/$size/export.json"
+		go_import "$G" "$vectors/dumps/$size/export.json"
 		go_export "$BATS_TEST_TMPDIR/$size.go"
 		cp "$BATS_TEST_TMPDIR/$size.go" "$M/state/import"
 		pins_same "$BATS_TEST_TMPDIR/$size.go"
 	done
 }
 
-@test "export of the Go tool piped into state/import restores" {
-	go_service "$G" state import -f "$vectors/dumps/small/export.json"
+@test "an export of the Go tool that is written to state/import restores" {
+	go_import "$G" "$vectors/dumps/small/export.json"
 	allow_all
-	go_service "$G" state export | cat >"$M/state/import"
+	go_dump "$G" "$BATS_TEST_TMPDIR/theirs"
+	cat "$BATS_TEST_TMPDIR/theirs" >"$M/state/import"
 	pins_same "$vectors/dumps/small/export.json"
 }
 
@@ -39,7 +40,7 @@ go_export() {
 	allow_all
 	import_dump "$vectors/dumps/medium/import.json"
 	cp "$M/state/export" "$BATS_TEST_TMPDIR/ours"
-	go_service "$G" state import -f "$BATS_TEST_TMPDIR/ours"
+	go_import "$G" "$BATS_TEST_TMPDIR/ours"
 	go_export "$BATS_TEST_TMPDIR/theirs"
 	cmp "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
 }
@@ -49,7 +50,7 @@ go_export() {
 	tac "$BATS_TEST_TMPDIR/large" >"$BATS_TEST_TMPDIR/reversed"
 	for dump in "$vectors/dumps/small/export.json" "$vectors/dumps/medium/import.json" \
 		"$vectors/dumps/medium/export.json" "$BATS_TEST_TMPDIR/large" "$BATS_TEST_TMPDIR/reversed"; do
-		go_service "$G" state import -f "$dump"
+		go_import "$G" "$dump"
 		allow_all
 		import_dump "$dump"
 		[ "$(go_heads "$G")" = "$(heads)" ] || {
@@ -61,7 +62,7 @@ go_export() {
 
 @test "the height after an import is that of the Go tool" {
 	dump_lines 9000 >"$BATS_TEST_TMPDIR/large"
-	go_service "$G" state import -f "$BATS_TEST_TMPDIR/large"
+	go_import "$G" "$BATS_TEST_TMPDIR/large"
 	allow_all
 	import_dump "$BATS_TEST_TMPDIR/large"
 	height=$(go_service "$G" state crdt info 2>/dev/null | sed -n 's/.*max-height: \([0-9]*\).*/\1/p')
@@ -74,7 +75,7 @@ go_export() {
 		dump_lines 5
 		dump_lines 3 odd | jq -c '.NAME = "upper" | .later = {"a":1}'
 	} >"$BATS_TEST_TMPDIR/odd"
-	go_service "$G" state import -f "$BATS_TEST_TMPDIR/odd"
+	go_import "$G" "$BATS_TEST_TMPDIR/odd"
 	allow_all
 	import_dump "$BATS_TEST_TMPDIR/odd"
 	go_export "$BATS_TEST_TMPDIR/theirs"
@@ -88,7 +89,7 @@ go_export() {
 	echo '{"name":"two <&> \u2028 é","mode":"direct","metadata":{"b":"2","a":"1"}}' >"$M/pins/$(cid_of two).json"
 	echo '{"expire_at":"2090-01-01T00:00:00+02:00"}' >"$M/pins/$(cid_of three).json"
 	cp "$M/state/export" "$BATS_TEST_TMPDIR/ours"
-	go_service "$G" state import -f "$BATS_TEST_TMPDIR/ours"
+	go_import "$G" "$BATS_TEST_TMPDIR/ours"
 	go_export "$BATS_TEST_TMPDIR/theirs"
 	cmp "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
 }

@@ -343,7 +343,8 @@ config_copy() {
 @test "a folder that holds only a Go store is refused with the line that exports it" {
 	skip_without_go
 	go_service "$D" init
-	dump_lines 3 | go_service "$D" state import -f
+	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
+	go_import "$D" "$BATS_TEST_TMPDIR/dump"
 	try 10 -f -o "config=$D" "$M"
 	[ "$status" -ne 0 ]
 	[[ $output == *"state export"* ]]
@@ -354,7 +355,7 @@ config_copy() {
 	go_service "$D" init
 	config_local "$D"
 	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
-	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	go_import "$D" "$BATS_TEST_TMPDIR/dump"
 	pinfs_start "$M" "$D" -o fresh
 	pins_are 0
 	touch "$M/pins/$(cid_of fresh).json"
@@ -362,7 +363,7 @@ config_copy() {
 	pinfs_start "$M" "$D"
 	pins_are 1
 	pinfs_stop "$M"
-	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	go_import "$D" "$BATS_TEST_TMPDIR/dump"
 	try 10 -f -o "config=$D" "$M"
 	[ "$status" -ne 0 ]
 	[[ $output == *"changed since our last start"* ]]
@@ -381,20 +382,20 @@ config_copy() {
 	skip_without_go
 	IPFS_CLUSTER_PATH=$D try 10 --init
 	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
-	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
-	run -0 --separate-stderr go_service "$D" state export
-	[ "${#lines[@]}" -eq 3 ]
+	go_import "$D" "$BATS_TEST_TMPDIR/dump"
+	go_dump "$D" "$BATS_TEST_TMPDIR/theirs"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/theirs")" -eq 3 ]
 }
 
 @test "a folder that pinfs made anew with every option is accepted by the Go program, with its pins" {
 	skip_without_go
 	IPFS_CLUSTER_PATH=$D try 10 --init
 	dump_lines 3 >"$BATS_TEST_TMPDIR/dump"
-	go_service "$D" state import -f "$BATS_TEST_TMPDIR/dump"
+	go_import "$D" "$BATS_TEST_TMPDIR/dump"
 	printf 'ab%.0s' {1..32} | IPFS_CLUSTER_PATH=$D "$PINFS" --init --force --randomports --custom-secret \
 		--peers /ip4/127.0.0.1/tcp/1/p2p/12D3KooWC7LBFfAHYchqUWwzTyjTiMac4AtVmSvqMoEWUA1pQbkk
-	run -0 --separate-stderr go_service "$D" state export
-	[ "${#lines[@]}" -eq 3 ]
+	go_dump "$D" "$BATS_TEST_TMPDIR/theirs"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/theirs")" -eq 3 ]
 	# Its daemon listens on those ports.
 	config_set "$D" '.cluster.mdns_interval = "0s"'
 	go_daemon "$D"

@@ -414,13 +414,21 @@ go_daemon() {
 	echo $! >"$BATS_FILE_TMPDIR/go.pid"
 }
 
-# go_dump DIR FILE: its export. Now and then the program dies of its own repair, which looks at the
-# store while that is being closed: then once more.
+# go_dump DIR FILE, go_import DIR FILE: its export and import. Now and then the program dies of its
+# own repair, which looks at the store while that is being closed ("pebble: closed"): then once more.
 go_dump() {
+	go_tries "$1" state export -f "$2"
+}
+
+go_import() {
+	go_tries "$1" state import -f "$2"
+}
+
+go_tries() {
 	local attempt
 	for attempt in 1 2 3; do
-		go_service "$1" state export -f "$2" && return 0
-		echo "attempt $attempt of the export failed"
+		go_service "$@" && return 0
+		echo "attempt $attempt of $2 $3 failed"
 	done
 	return 1
 }
