@@ -48,19 +48,36 @@ static int grow(struct cid_set *s)
 	return 0;
 }
 
-int cid_set_add(struct cid_set *s, const struct cid *cid, unsigned tag)
+static uint64_t hash_of(const struct cid_set *s, const struct cid *cid)
 {
 	uint8_t bytes[crypto_shorthash_BYTES];
+	uint64_t hash;
+
+	crypto_shorthash(bytes, cid->bytes, cid->len, s->key);
+	memcpy(&hash, bytes, sizeof(hash));
+	return hash >> TAG_BITS;
+}
+
+static unsigned tag_of(uint64_t slot)
+{
+	return slot & ((1U << TAG_BITS) - 1);
+}
+
+unsigned cid_set_has(const struct cid_set *s, const struct cid *cid)
+{
+	return s->cap ? tag_of(*slot_of(s->slots, s->cap, hash_of(s, cid))) : 0;
+}
+
+int cid_set_add(struct cid_set *s, const struct cid *cid, unsigned tag)
+{
 	uint64_t hash, *slot;
 
 	if (grow(s) < 0)
 		return -ENOMEM;
-	crypto_shorthash(bytes, cid->bytes, cid->len, s->key);
-	memcpy(&hash, bytes, sizeof(hash));
-	hash >>= TAG_BITS;
+	hash = hash_of(s, cid);
 	slot = slot_of(s->slots, s->cap, hash);
 	if (*slot)
-		return (int)(*slot & ((1U << TAG_BITS) - 1));
+		return (int)tag_of(*slot);
 	*slot = hash << TAG_BITS | tag;
 	s->n++;
 	return 0;

@@ -20,3 +20,5 @@ void cid_set_init(struct cid_set *s);
 void cid_set_deinit(struct cid_set *s);
 /* @tag is 1, 2 or 3. Returns 0 when the CID is new, the tag it has otherwise, -ENOMEM. */
 int cid_set_add(struct cid_set *s, const struct cid *cid, unsigned tag);
+/* Its tag, or 0. */
+unsigned cid_set_has(const struct cid_set *s, const struct cid *cid);

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "consensus/crdt/broadcast.h"
+#include "consensus/crdt/fetch.h"
 #include "store/blocks.h"
+#include "types/cid_set.h"
 #include "util/container.h"
 
 #define LOG_AREA "crdt"
@@ -14,112 +17,127 @@ struct announce {
 	struct store *store;
 	const struct crdt_config *cfg;
 	const struct crdt_net *net;
-	struct block_id *seen; /* named by others since the last time */
-	size_t n_seen;
+	struct cid_set seen; /* named by others since the last time */
 	uv_timer_t often, soon;
 	unsigned open;
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
 
-static bool is_seen(const struct announce *a, const struct cid *cid)
-{
-	struct block_id id;
+/* ---- heads ---- */
 
-	block_id_of_cid(cid, &id);
-	for (size_t i = 0; i < a->n_seen; i++)
-		if (memcmp(a->seen[i].bytes, id.bytes, sizeof(id.bytes)) == 0)
-			return true;
-	return false;
-}
-
-/* The present heads; those that others named are left out where @unseen. The caller frees. */
-static int read_heads(struct announce *a, bool unseen, struct cid **ret, size_t *ret_n)
+static int read_heads_of(const struct store_txn *t, const struct cid_set *without,
+			 struct cid *heads, size_t max, size_t *ret_n)
 {
-	struct cid *heads = NULL;
-	struct store_txn *t;
-	uint64_t number = 0, height, count;
+	uint64_t number = 0, height;
 	size_t n = 0;
-	int r = store_read(a->store, &t);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	r = heads_count(t, &count);
-	if (r == 0) {
-		if (count > BROADCAST_HEADS_MAX)
-			count = BROADCAST_HEADS_MAX;
-		heads = malloc((count + 1) * sizeof(*heads));
-		r = heads ? 0 : -ENOMEM;
-	}
-	while (r == 0 && n < count && (r = heads_next(t, &number, &height)) == 0) {
+	while (n < max && (r = heads_next(t, &number, &height)) == 0) {
 		struct block_row row;
 
 		r = blocks_row(t, number, &row);
-		if (r == 0 && !(unseen && is_seen(a, &row.cid)))
+		if (r < 0)
+			return r;
+		if (!without || !cid_set_has(without, &row.cid))
 			cid_copy(&heads[n++], &row.cid);
 	}
-	store_read_end(t);
-	if (r < 0 && r != -ENOENT) {
-		free(heads);
+	if (r < 0 && r != -ENOENT)
 		return r;
-	}
-	*ret = heads;
 	*ret_n = n;
 	return 0;
 }
 
-static void publish(struct announce *a, bool unseen)
+/* The present heads, as many as one message may name, but those in @without (may be NULL). The
+ * caller frees. */
+static int read_heads(struct store *s, const struct cid_set *without, struct cid **ret,
+		      size_t *ret_n)
+{
+	struct cid *heads = NULL;
+	struct store_txn *t;
+	uint64_t count;
+	int r = store_read(s, &t);
+
+	if (r < 0)
+		return r;
+	r = heads_count(t, &count);
+	if (count > BROADCAST_HEADS_MAX)
+		count = BROADCAST_HEADS_MAX;
+	if (r == 0) {
+		heads = malloc((count + 1) * sizeof(*heads));
+		r = heads ? read_heads_of(t, without, heads, count, ret_n) : -ENOMEM;
+	}
+	store_read_end(t);
+	if (r < 0)
+		free(heads);
+	else
+		*ret = heads;
+	return r;
+}
+
+/* ---- publishing ---- */
+
+static int say(struct announce *a, struct cid *heads, size_t n)
 {
 	struct buf out = BUF_INIT(0);
-	struct cid *heads = NULL;
-	size_t n;
-	int r = read_heads(a, unseen, &heads, &n);
+	int r = broadcast_encode(heads, n, &out);
 
-	if (r == 0 && n > 0) {
-		r = broadcast_encode(heads, n, &out);
-		if (r == 0)
-			r = a->net->publish(a->net->arg, out.data, out.len);
-		for (size_t i = 0; !unseen && i < n; i++)
-			a->net->have(a->net->arg, &heads[i]);
+	if (r == 0)
+		r = a->net->publish(a->net->arg, out.data, out.len);
+	buf_deinit(&out);
+	return r;
+}
+
+static void publish(struct announce *a, const struct cid_set *without)
+{
+	struct cid *heads;
+	size_t n;
+	int r = read_heads(a->store, without, &heads, &n);
+
+	if (r == 0) {
+		r = n > 0 ? say(a, heads, n) : 0;
+		free(heads);
 	}
 	if (r < 0)
 		log_warn("the heads could not be announced: %s", strerror(-r));
-	free(heads);
-	buf_deinit(&out);
 }
 
 void announce_now(struct announce *a)
 {
-	publish(a, false);
+	publish(a, NULL);
 }
 
-static void soon(uv_timer_t *t)
+static void on_soon(uv_timer_t *t)
 {
-	publish(container_of(t, struct announce, soon), false);
+	publish(container_of(t, struct announce, soon), NULL);
 }
 
 void announce_soon(struct announce *a)
 {
 	if (!uv_is_active((uv_handle_t *)&a->soon))
-		uv_timer_start(&a->soon, soon, ANNOUNCE_SOON_MS, 0);
+		uv_timer_start(&a->soon, on_soon, ANNOUNCE_SOON_MS, 0);
 }
 
 void announce_heard(struct announce *a, const struct cid *heads, size_t n)
 {
-	for (size_t i = 0; i < n && a->n_seen < ANNOUNCE_SEEN_MAX; i++)
-		if (!is_seen(a, &heads[i]))
-			block_id_of_cid(&heads[i], &a->seen[a->n_seen++]);
+	for (size_t i = 0; i < n && a->seen.n < ANNOUNCE_SEEN_MAX; i++) {
+		struct cid plain;
+
+		if (fetch_normalise(&heads[i], &plain) == 0)
+			cid_set_add(&a->seen, &plain, 1); /* no memory: it is named once more */
+	}
 }
 
 static void plan(struct announce *a);
 
 /* Heads that others keep naming need not be named by us too. */
-static void often(uv_timer_t *t)
+static void on_often(uv_timer_t *t)
 {
 	struct announce *a = container_of(t, struct announce, often);
 
-	publish(a, true);
-	a->n_seen = 0;
+	publish(a, &a->seen);
+	cid_set_deinit(&a->seen);
+	cid_set_init(&a->seen);
 	plan(a);
 }
 
@@ -127,26 +145,26 @@ static void often(uv_timer_t *t)
 static void plan(struct announce *a)
 {
 	uint64_t interval = (uint64_t)a->cfg->rebroadcast_interval_ms;
-	uint16_t r;
+	uint16_t r = UINT16_MAX / 2;
 
 	uv_random(NULL, NULL, &r, sizeof(r), 0, NULL);
-	uv_timer_start(&a->often, often, interval * 7 / 10 + interval * 6 / 10 * r / UINT16_MAX, 0);
+	uv_timer_start(&a->often, on_often, interval * 7 / 10 + interval * 6 / 10 * r / UINT16_MAX,
+		       0);
 }
+
+/* ---- life ---- */
 
 int announce_new(struct store *s, uv_loop_t *loop, const struct crdt_config *cfg,
 		 const struct crdt_net *net, struct announce **ret)
 {
 	struct announce *a = calloc(1, sizeof(*a));
 
-	if (a)
-		a->seen = calloc(ANNOUNCE_SEEN_MAX, sizeof(*a->seen));
-	if (!a || !a->seen) {
-		free(a);
+	if (!a)
 		return -ENOMEM;
-	}
 	a->store = s;
 	a->cfg = cfg;
 	a->net = net;
+	cid_set_init(&a->seen);
 	uv_timer_init(loop, &a->often);
 	uv_timer_init(loop, &a->soon);
 	plan(a);
@@ -161,7 +179,7 @@ static void on_closed(struct announce *a)
 
 	if (--a->open > 0)
 		return;
-	free(a->seen);
+	cid_set_deinit(&a->seen);
 	free(a);
 	closed(arg);
 }

@@ -8,16 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "consensus/crdt/announce.h"
-#include "consensus/crdt/broadcast.h"
-#include "consensus/crdt/crdt_net.h"
-#include "consensus/crdt/dag.h"
+#include "consensus/crdt/crdt_internal.h"
 #include "consensus/crdt/load.h"
 #include "consensus/crdt/local.h"
 #include "consensus/crdt/pending.h"
-#include "store/blocks.h"
 #include "store/pinset.h"
-#include "util/container.h"
 
 #define LOG_AREA "crdt"
 #include "util/log.h"
@@ -26,38 +21,6 @@
 #define GROUP_CHANGES_MAX 256 /* of one transaction, so that its dirty pages stay few */
 #define RESUME_MS 1000        /* until an unfinished import is tried again; doubled each time */
 #define RESUME_MS_MAX 64000
-
-struct crdt {
-	struct consensus base;
-	struct store *store;
-	const struct crdt_config *cfg;
-	const struct consensus_events *events;
-	struct consensus_op *queue, **queue_tail;
-	uv_timer_t cut_timer; /* crdt.batching: the age of the oldest pending operation */
-	bool cut_due;
-	uv_timer_t resume_timer; /* an import or a large batch that is certain, but not finished */
-	unsigned resume_ms;      /* until the next try after a failure */
-	bool resume_due;
-
-	/* the batch under way */
-	struct store_batch batch;
-	bool busy;
-	struct consensus_op *group;
-	bool cut;         /* the batch makes deltas of what is pending */
-	bool new_heads;   /* it has made one */
-	bool cut_changed; /* cutting changed what is shown */
-	uint64_t pending_after;
-
-	/* among others; NULL: alone */
-	struct dag *dag;
-	struct announce *announce;
-	uv_timer_t repair_timer;
-	atomic_bool among; /* other trusted peers are known */
-
-	void (*closed)(void *arg);
-	void *closed_arg;
-	bool closing, ending;
-};
 
 static void crdt_step(struct crdt *c);
 
@@ -265,37 +228,16 @@ static void cut_timer_closed(uv_handle_t *h)
 	closed(arg);
 }
 
-static void repair_timer_closed(uv_handle_t *h)
-{
-	struct crdt *c = container_of((uv_timer_t *)h, struct crdt, repair_timer);
-
-	uv_close((uv_handle_t *)&c->cut_timer, cut_timer_closed);
-}
-
 static void resume_timer_closed(uv_handle_t *h)
 {
 	struct crdt *c = container_of((uv_timer_t *)h, struct crdt, resume_timer);
 
-	uv_close((uv_handle_t *)&c->repair_timer, repair_timer_closed);
+	uv_close((uv_handle_t *)&c->cut_timer, cut_timer_closed);
 }
 
-static void dag_closed(void *arg)
+static void net_closed(struct crdt *c)
 {
-	struct crdt *c = arg;
-
-	c->dag = NULL;
 	uv_close((uv_handle_t *)&c->resume_timer, resume_timer_closed);
-}
-
-static void announce_closed(void *arg)
-{
-	struct crdt *c = arg;
-
-	c->announce = NULL;
-	if (c->dag)
-		dag_close(c->dag, dag_closed, c);
-	else
-		dag_closed(c);
 }
 
 static void close_parts(struct crdt *c)
@@ -303,19 +245,18 @@ static void close_parts(struct crdt *c)
 	if (c->ending)
 		return;
 	c->ending = true;
-	if (c->announce)
-		announce_close(c->announce, announce_closed, c);
-	else
-		announce_closed(c);
+	crdt_net_close(c, net_closed);
 }
 
 /* Others hear of the new heads, and what was heard of them is fetched into what there is now. */
 static void tell_replaced(struct crdt *c)
 {
-	if (c->ending || !c->dag)
+	if (c->ending)
 		return;
-	announce_now(c->announce);
-	dag_replaced(c->dag);
+	if (c->announce)
+		announce_now(c->announce);
+	if (c->dag)
+		dag_replaced(c->dag);
 }
 
 /* ---- an import or a large batch that a failure or a crash interrupted ---- */
@@ -364,7 +305,7 @@ static void resume_start(struct crdt *c)
 
 static void crdt_go_on(struct consensus *base)
 {
-	struct crdt *c = container_of(base, struct crdt, base);
+	struct crdt *c = crdt_of(base);
 
 	c->resume_due = true;
 	crdt_step(c);
@@ -396,7 +337,7 @@ static void crdt_step(struct crdt *c)
 
 static void crdt_submit(struct consensus *base, struct consensus_op *op)
 {
-	struct crdt *c = container_of(base, struct crdt, base);
+	struct crdt *c = crdt_of(base);
 
 	op->next = NULL;
 	op->status = 0;
@@ -407,7 +348,7 @@ static void crdt_submit(struct consensus *base, struct consensus_op *op)
 
 static void crdt_close(struct consensus *base, void (*closed)(void *arg), void *arg)
 {
-	struct crdt *c = container_of(base, struct crdt, base);
+	struct crdt *c = crdt_of(base);
 
 	c->closing = true;
 	c->closed = closed;
@@ -419,132 +360,21 @@ static void crdt_close(struct consensus *base, void (*closed)(void *arg), void *
 
 static int crdt_load(struct consensus *base, struct consensus_loader **ret)
 {
-	struct crdt *c = container_of(base, struct crdt, base);
+	struct crdt *c = crdt_of(base);
 
 	return crdt_load_new(c->store, &c->among, ret);
 }
 
 static int crdt_apply_many(struct consensus *base, const struct consensus_many *m, struct err *e)
 {
-	return crdt_load_many(container_of(base, struct crdt, base)->store, m, e);
+	return crdt_load_many(crdt_of(base)->store, m, e);
 }
 
-/* ---- among others ---- */
-
-static struct crdt *crdt_of(struct consensus *base)
-{
-	return container_of(base, struct crdt, base);
-}
+/* ---- a new pinset ---- */
 
 static void crdt_replaced(struct consensus *base)
 {
 	tell_replaced(crdt_of(base));
-}
-
-static void repair(uv_timer_t *t)
-{
-	struct crdt *c = container_of(t, struct crdt, repair_timer);
-
-	if (c->dag)
-		dag_again(c->dag);
-}
-
-int crdt_attach(struct consensus *base, const struct crdt_net *net)
-{
-	struct crdt *c = crdt_of(base);
-	uint64_t interval = (uint64_t)c->cfg->repair_interval_ms;
-	int r = dag_new(c->store, c->cut_timer.loop, c->events, net, &c->dag);
-
-	if (r == 0)
-		r = announce_new(c->store, c->cut_timer.loop, c->cfg, net, &c->announce);
-	if (r == 0 && interval > 0)
-		uv_timer_start(&c->repair_timer, repair, interval, interval);
-	return r;
-}
-
-bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self,
-		 const struct peerid *peer)
-{
-	if (cfg->trust_all || (self && peerid_equal(self, peer)))
-		return true;
-	for (size_t i = 0; i < cfg->trusted_peers.n; i++)
-		if (peerid_equal(&cfg->trusted_peers.v[i], peer))
-			return true;
-	return false;
-}
-
-void crdt_note_others(struct consensus *base)
-{
-	atomic_store(&crdt_of(base)->among, true);
-}
-
-void crdt_heard(struct consensus *base, const struct peerid *author, const struct peerid *from,
-		const uint8_t *p, size_t n)
-{
-	struct crdt *c = crdt_of(base);
-	struct err e = { 0 };
-	struct cid *heads;
-	size_t count;
-
-	if (c->ending || !c->dag)
-		return;
-	if (broadcast_decode(p, n, &heads, &count, &e) < 0) {
-		log_dbg("%s, dropping it", e.msg);
-		return;
-	}
-	announce_heard(c->announce, heads, count);
-	dag_heard(c->dag, heads, count, from);
-	free(heads);
-}
-
-void crdt_block(struct consensus *base, const struct cid *cid, const struct peerid *from,
-		const uint8_t *p, size_t n)
-{
-	struct crdt *c = crdt_of(base);
-
-	if (!c->ending && c->dag)
-		dag_block(c->dag, cid, p, n);
-}
-
-void crdt_peer_up(struct consensus *base, const struct peerid *peer)
-{
-	struct crdt *c = crdt_of(base);
-
-	if (crdt_trusts(c->cfg, NULL, peer))
-		atomic_store(&c->among, true);
-	if (c->ending || !c->dag)
-		return;
-	announce_soon(c->announce);
-	dag_again(c->dag);
-}
-
-int crdt_block_get(struct consensus *base, const struct cid *cid, struct buf *out, size_t *ret_size)
-{
-	struct block_row row;
-	struct store_txn *t;
-	int r = store_read(crdt_of(base)->store, &t);
-
-	if (r < 0)
-		return r;
-	r = blocks_get(t, cid, &row);
-	if (r == 0 && row.stored) {
-		*ret_size = row.len;
-		r = out ? buf_append(out, row.data, row.len) : 0;
-		r = r < 0 ? r : 1;
-	} else if (r == 0 || r == -ENOENT) {
-		r = 0;
-	}
-	store_read_end(t);
-	return r;
-}
-
-void crdt_sync_state(struct consensus *base, struct crdt_sync *ret)
-{
-	struct crdt *c = crdt_of(base);
-
-	*ret = (struct crdt_sync){ 0 };
-	if (c->dag)
-		dag_state(c->dag, ret);
 }
 
 static const struct consensus_ops crdt_ops = {

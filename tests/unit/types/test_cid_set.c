@@ -26,11 +26,14 @@ static void a_cid_is_new_once_and_keeps_its_tag(void **state)
 	for (unsigned i = 0; i < n; i++) {
 		struct cid cid = numbered(i);
 
+		assert_int_equal(cid_set_has(&s, &cid), 0);
 		assert_int_equal(cid_set_add(&s, &cid, i % 3 + 1), 0);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct cid cid = numbered(i);
+		struct cid cid = numbered(i), other = numbered(n + i);
 
+		assert_int_equal(cid_set_has(&s, &cid), i % 3 + 1);
+		assert_int_equal(cid_set_has(&s, &other), 0);
 		assert_int_equal(cid_set_add(&s, &cid, 3), i % 3 + 1);
 	}
 	assert_int_equal(s.n, n);
