@@ -145,8 +145,8 @@ static void undo(struct dag *d, int status)
 	d->again_ms = clock_mono_ms() + DAG_AGAIN_MS;
 }
 
-/* Lets go of what is merged; the rest is first again, but for what made the batch fail: that stands
- * in nobody's way. */
+/* Lets go of what is merged; the rest is first again, but for what made the batch fail: that waits
+ * for the others, and is tried alone. */
 static void sweep(struct dag *d)
 {
 	struct list *merging = &d->fetches.of[FETCH_MERGING];
@@ -160,6 +160,7 @@ static void sweep(struct dag *d)
 			dag_bad(d, f, &f->why);
 			bad++;
 		} else if (!f->merged && f == d->culprit) {
+			f->alone = true;
 			fetch_enter(&d->fetches, f, FETCH_HERE);
 		} else if (!f->merged) {
 			fetch_return(&d->fetches, f, FETCH_HERE);
@@ -189,17 +190,28 @@ static void merge_done(struct store_batch *b, int status)
 	dag_idle(d);
 }
 
-void dag_merge(struct dag *d)
+/* Takes the next ones of a batch. */
+static void take(struct dag *d)
 {
 	struct fetch *f;
+	bool alone = false;
 
-	if (d->busy || d->closing || (d->full && clock_mono_ms() < d->again_ms))
-		return;
-	for (unsigned n = 0; n < BLOCKS_MAX && (f = fetch_first(&d->fetches, FETCH_HERE)); n++) {
-		fetch_enter(&d->fetches, f, FETCH_MERGING);
+	for (unsigned n = 0; n < BLOCKS_MAX && !alone; n++) {
+		f = fetch_first(&d->fetches, FETCH_HERE);
+		if (!f || (f->alone && n > 0))
+			break;
+		alone = f->alone;
 		f->before = f->merge.place;
+		fetch_enter(&d->fetches, f, FETCH_MERGING);
 		d->busy = true;
 	}
+}
+
+void dag_merge(struct dag *d)
+{
+	if (d->busy || d->closing || (d->full && clock_mono_ms() < d->again_ms))
+		return;
+	take(d);
 	if (!d->busy)
 		return;
 	d->batch = (struct store_batch){ .fn = merge_batch, .done = merge_done };

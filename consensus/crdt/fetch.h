@@ -35,6 +35,7 @@ struct fetch {
 	/* from FETCH_HERE on */
 	uint8_t *bytes;
 	size_t len;
+	bool alone; /* a batch failed by it */
 	/* the writer's */
 	struct merge merge;
 	bool open;           /* merge is */

@@ -15,6 +15,9 @@
 #include "tests/sim/sim.h"
 #include "util/container.h"
 
+#define LOG_AREA "sim"
+#include "util/log.h"
+
 #define SEEDS 200
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
@@ -199,5 +202,7 @@ int main(void)
 
 	if (sodium_init() < 0)
 		return 1;
+	if (!getenv("PINFS_SIM_TRACE"))
+		log_init(LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests_name("crdt_sim", tests, NULL, NULL);
 }
