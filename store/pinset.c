@@ -260,10 +260,7 @@ static int describe(const struct cid *cid, const uint8_t *value, size_t len, str
 	cid_copy(&pin->cid, cid);
 	r = pin_json_line(pin, &text);
 	h->line_len = (uint32_t)text.len + 1;
-	buf_reset(&text);
-	if (r == 0)
-		r = pin_json_document(pin, &text);
-	h->document_len = (uint32_t)text.len;
+	h->document_len = (uint32_t)pin_json_document_len(pin, text.len);
 	h->timestamp = pin->timestamp;
 	h->expire_at = pin->expire_at;
 	buf_deinit(&text);
