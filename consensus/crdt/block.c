@@ -22,6 +22,14 @@ enum {
 	LINK_SIZE = 3
 };
 
+enum {
+	DELTA_ELEMENTS = 1
+};
+enum {
+	ELEMENT_KEY = 1,
+	ELEMENT_VALUE = 3
+};
+
 #define TAG(field, wire) ((uint8_t)((field) << 3 | (wire)))
 
 /* Memory that decoding may take for each byte of a block. Only entries of a few bytes, which
@@ -248,4 +256,42 @@ void block_clear(struct block *b)
 {
 	bump_free_all(b->memory);
 	*b = (struct block){ 0 };
+}
+
+/* ---- one key ---- */
+
+/* Its last key and its last value count, as for any decoder. */
+static int element_value(const struct pb_field *element, const char *key, size_t key_len,
+			 block_value_fn fn, void *arg)
+{
+	struct pb_reader r = { element->p, element->p + element->n };
+	struct pb_field f, found = { 0 }, value = { 0 };
+
+	while (pb_next(&r, &f) > 0) {
+		if (f.number == ELEMENT_KEY)
+			found = f;
+		else if (f.number == ELEMENT_VALUE)
+			value = f;
+	}
+	if (found.n != key_len || (key_len > 0 && memcmp(found.p, key, key_len) != 0))
+		return 0;
+	return fn(arg, value.p, value.n);
+}
+
+int block_values(const uint8_t *p, size_t n, const char *key, size_t key_len, block_value_fn fn,
+		 void *arg)
+{
+	struct pb_reader r = { p, p + n };
+	struct pb_field f = { 0 };
+	int err = 0;
+
+	while (pb_next(&r, &f) > 0 && f.number != NODE_DATA)
+		;
+	if (f.number != NODE_DATA)
+		return 0;
+	r = (struct pb_reader){ f.p, f.p + f.n };
+	while (err == 0 && pb_next(&r, &f) > 0)
+		if (f.number == DELTA_ELEMENTS)
+			err = element_value(&f, key, key_len, fn, arg);
+	return err;
 }

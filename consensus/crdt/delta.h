@@ -62,6 +62,12 @@ void block_clear(struct block *b);
 typedef void (*block_link_fn)(void *arg, const struct cid *link);
 int block_links(const uint8_t *p, size_t n, block_link_fn fn, void *arg, struct err *e);
 
+/* The values that a block, which was decoded before, has for a key: in order, without memory. Stops
+ * where @fn fails. */
+typedef int (*block_value_fn)(void *arg, const uint8_t *value, size_t len);
+int block_values(const uint8_t *p, size_t n, const char *key, size_t key_len, block_value_fn fn,
+		 void *arg);
+
 /* The id of a block's elements: "/" + upper-case base32 of its multihash. Appends to @out. */
 int block_element_id(const struct cid *block, struct buf *out);
 /* The key of a pin: "/" + upper-case base32 of the CID's bytes. Appends to @out. */

@@ -408,6 +408,7 @@ static int element_move(struct local_delta *d, const struct delta_entry *en)
 static int finish_known(struct local_delta *d, const struct delta *delta, const struct cid *cid,
 			const struct buf *block)
 {
+	size_t read;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < delta->n_elements; i++)
@@ -415,7 +416,7 @@ static int finish_known(struct local_delta *d, const struct delta *delta, const 
 	if (r == 0)
 		r = merge_block(d->t, cid, block->data, block->len, NULL, NULL);
 	for (size_t i = 0; r >= 0 && i < delta->n_elements; i++)
-		r = set_recompute(d->t, &delta->elements[i], NULL);
+		r = set_recompute(d->t, &delta->elements[i], NULL, &read);
 	return r < 0 ? r : 0;
 }
 

@@ -89,13 +89,15 @@ static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
 
 	for (; m->place.at < d->n_tombstones; m->place.at++) {
 		const struct delta_entry *en = &d->tombstones[m->place.at];
+		size_t read = 0;
 		int r;
 
 		if (m->place.at + 1 < d->n_tombstones && set_same_key(en, en + 1))
 			continue;
-		r = spend(budget, 0) ? set_recompute(t, en, o) : 1;
+		r = spend(budget, 0) ? set_recompute(t, en, o, &read) : 1;
 		if (r != 0)
 			return r;
+		spend(budget, read); /* reading takes time, as writing does */
 	}
 	enter(m, MERGE_ELEMENTS);
 	return 0;

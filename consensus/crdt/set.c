@@ -10,6 +10,8 @@ struct best {
 	uint64_t priority;
 	struct buf value;
 	bool found;
+	uint64_t height; /* of the block that is looked at */
+	size_t read;     /* bytes of blocks */
 };
 
 static int bytes_compare(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
@@ -20,16 +22,18 @@ static int bytes_compare(const uint8_t *a, size_t an, const uint8_t *b, size_t b
 	return c ? c : (an > bn) - (an < bn);
 }
 
-static int best_offer(struct best *best, uint64_t priority, const uint8_t *value, size_t len)
+static int best_offer(void *arg, const uint8_t *value, size_t len)
 {
+	struct best *best = arg;
+
 	if (len == 0)
 		return 0;
-	if (best->found && (priority < best->priority ||
-			    (priority == best->priority &&
+	if (best->found && (best->height < best->priority ||
+			    (best->height == best->priority &&
 			     bytes_compare(value, len, best->value.data, best->value.len) <= 0)))
 		return 0;
 	best->found = true;
-	best->priority = priority;
+	best->priority = best->height;
 	buf_reset(&best->value);
 	return buf_append(&best->value, value, len);
 }
@@ -39,22 +43,13 @@ static int best_of_block(const struct store_txn *t, uint64_t number, const char 
 			 size_t key_len, struct best *best)
 {
 	struct block_row row;
-	struct block b;
 	int r = blocks_row(t, number, &row);
 
 	if (r < 0 || !row.stored)
 		return r;
-	r = block_decode(row.data, row.len, &b, NULL);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < b.delta.n_elements; i++) {
-		const struct delta_entry *en = &b.delta.elements[i];
-
-		if (en->key_len == key_len && memcmp(en->key, key, key_len) == 0)
-			r = best_offer(best, b.delta.priority, en->value, en->value_len);
-	}
-	block_clear(&b);
-	return r;
+	best->height = row.height;
+	best->read += row.len;
+	return block_values(row.data, row.len, key, key_len, best_offer, best);
 }
 
 /* Over all elements of the key that have no tombstone. */
@@ -103,24 +98,19 @@ static int row_stays(const struct store_txn *t, uint64_t serial, const struct be
 		bytes_compare(row.value, row.value_len, best->value.data, best->value.len) == 0);
 }
 
-static int recompute(struct store_txn *t, const struct sortkey *sk, struct key_row *row,
-		     const struct cid *cid, const char *key, size_t key_len,
-		     const struct set_observer *o)
+static int settle(struct store_txn *t, const struct sortkey *sk, struct key_row *row,
+		  const struct cid *cid, const struct best *best, const struct set_observer *o)
 {
-	struct best best = { 0 };
 	uint64_t before = row->serial;
-	int r = best_value(t, row->kid, key, key_len, &best);
+	int r = row_stays(t, row->serial, best);
 
-	if (r == 0)
-		r = row_stays(t, row->serial, &best);
-	if (r == 0 && best.found)
-		r = pinset_set(t, sk, row, cid, best.value.data, best.value.len, best.priority, 0,
-			       1);
+	if (r == 0 && best->found)
+		r = pinset_set(t, sk, row, cid, best->value.data, best->value.len, best->priority,
+			       0, 1);
 	else if (r == 0)
 		r = pinset_unset(t, sk, row);
 	if (r == 0)
-		observe(o, best.found, cid, best.found ? row->serial : before);
-	buf_deinit(&best.value);
+		observe(o, best->found, cid, best->found ? row->serial : before);
 	return r < 0 ? r : 0;
 }
 
@@ -146,8 +136,10 @@ int set_tombstone(struct store_txn *t, const struct delta_entry *en)
 	return r < 0 ? r : tombstones_add(t, row.kid, number);
 }
 
-int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o)
+int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o,
+		  size_t *ret_read)
 {
+	struct best best = { 0 };
 	struct sortkey sk;
 	struct key_row row;
 	struct cid cid;
@@ -155,7 +147,13 @@ int set_recompute(struct store_txn *t, const struct delta_entry *en, const struc
 
 	sortkey_of_delta_key(en->key, en->key_len, &sk, &cid);
 	r = pinset_key(t, &sk, &row);
-	return r < 0 ? r : recompute(t, &sk, &row, &cid, en->key, en->key_len, o);
+	if (r == 0)
+		r = best_value(t, row.kid, en->key, en->key_len, &best);
+	if (r == 0)
+		r = settle(t, &sk, &row, &cid, &best, o);
+	buf_deinit(&best.value);
+	*ret_read = best.read;
+	return r;
 }
 
 /* ---- elements ---- */

@@ -26,8 +26,9 @@ struct set_observer {
  * ids named before one in the delta, and the last of a key stays); then the elements, key by key.
  */
 int set_tombstone(struct store_txn *t, const struct delta_entry *en);
-/* Once for each key. @o may be NULL, as below. */
-int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o);
+/* Once for each key. @o may be NULL, as below. *ret_read: bytes of blocks looked through. */
+int set_recompute(struct store_txn *t, const struct delta_entry *en, const struct set_observer *o,
+		  size_t *ret_read);
 /* All elements of one key, in the order of the delta: each is compared with the state before the
  * delta, so the last that beats it stays, even if it is the smaller. Nothing where the elements of
  * this block are there already: a merge can be begun again. */

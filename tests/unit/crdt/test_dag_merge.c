@@ -80,6 +80,34 @@ static void check_store(struct engine *g)
 
 /* ---- parts ---- */
 
+/* Each removal uncovers a value in another large block, which is searched for it. */
+static void removals_that_read_much_take_more_parts(void **state)
+{
+	enum {
+		N = 2000
+	};
+	struct engine *g = *state;
+	struct engine_block low, high, gone;
+	unsigned before;
+
+	engine_block_put(&low, 0, N, "low", 1, NULL, 0);
+	engine_block_put(&high, 0, N, "high", 2, NULL, 0);
+	engine_block_del(&gone, 0, N, &high, 3);
+	get(g, &low);
+	get(g, &high);
+	engine_until(g, engine_merged(g, &high));
+	before = atomic_load(&steps);
+	get(g, &gone);
+	engine_until(g, engine_merged(g, &gone));
+	assert_in_range(atomic_load(&steps) - before, N * (low.bytes.len / 4096) / DAG_PART, N);
+	assert_int_equal(N, engine_pins(g));
+	assert_true(engine_has(g, 0, "low") && engine_has(g, N - 1, "low"));
+	check_store(g);
+	engine_block_free(&low);
+	engine_block_free(&high);
+	engine_block_free(&gone);
+}
+
 static bool is_begun(struct engine *g, const struct engine_block *b)
 {
 	return engine_pins(g) > 0 && !engine_merged(g, b);
@@ -436,6 +464,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(removals_that_read_much_take_more_parts),
 		TEST(a_large_block_is_merged_while_local_pins_go_on),
 		TEST(a_local_change_wins_over_a_block_that_is_being_merged),
 		TEST(a_block_that_a_crash_interrupted_is_merged_without_being_asked_for),
