@@ -580,7 +580,7 @@ void engine_crash(struct engine *g)
 	engine_release_writer(g);
 	engine_close(g);
 	store_close(g->f.store);
-	store_fix_remove(g->f.folder);
+	folder_delete(g->f.folder);
 	strcpy(g->f.folder, image);
 	store_fix_open(&g->f);
 	engine_start(g);
