@@ -39,7 +39,7 @@ wait_until() {
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "bench/run: not within two minutes: $*" >&2
-			tail -n 5 "$work/log" >&2
+			tail -n 5 "$work"/*log >&2
 			return 1
 		fi
 		sleep 0.005
@@ -50,10 +50,11 @@ gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-# config_local DIR: loopback only, free ports, no Kubo.
+# config_local DIR PORT: loopback only, free ports, no Kubo. Both sides can be members at PORT.
 config_local() {
-	jq --arg kubo "/ip4/127.0.0.1/tcp/$kubo_port" --arg rest "/ip4/127.0.0.1/tcp/$rest_port" '
-		.cluster.listen_multiaddress = ["/ip4/127.0.0.1/tcp/19096"]
+	jq --arg listen "/ip4/127.0.0.1/tcp/$2" --arg kubo "/ip4/127.0.0.1/tcp/$kubo_port" \
+		--arg rest "/ip4/127.0.0.1/tcp/$rest_port" '
+		.cluster.listen_multiaddress = [$listen]
 		| .cluster.peername = "bench"
 		| .cluster.mdns_interval = "0s"
 		| .api = {restapi: (.api.restapi // {} | .http_listen_multiaddress = $rest)}
@@ -73,7 +74,7 @@ first_number() {
 ours_init() {
 	rm -rf "${work:?}/$1"
 	IPFS_CLUSTER_PATH=$work/$1 "$pinfs" --init >>"$work/log" 2>&1
-	config_local "$work/$1"
+	config_local "$work/$1" 19097
 }
 
 # ours_start NAME: returns when it is mounted.
@@ -123,7 +124,7 @@ anonymous() {
 go_init() {
 	rm -rf "${work:?}/$1"
 	"$go" -c "$work/$1" init >>"$work/log" 2>&1
-	config_local "$work/$1"
+	config_local "$work/$1" 19096
 }
 
 go_answers() {
