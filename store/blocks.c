@@ -269,7 +269,7 @@ int wanted_put(struct store_txn *t, uint64_t number, bool linked)
 
 int wanted_del(struct store_txn *t, uint64_t number)
 {
-	bool linked;
+	bool linked = false;
 	int r = wanted_get(t, number, &linked);
 
 	if (r < 0)

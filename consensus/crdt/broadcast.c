@@ -121,7 +121,7 @@ static int read_heads(const uint8_t *p, size_t n, struct cid *heads, size_t *ret
 
 int broadcast_decode(const uint8_t *p, size_t n, struct cid **ret, size_t *ret_n, struct err *e)
 {
-	size_t count, unknown;
+	size_t count = 0, unknown = 0;
 	struct cid *heads;
 	int r = read_heads(p, n, NULL, &count, &unknown, e);
 
