@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cluster/import_internal.h"
@@ -71,6 +72,40 @@ static json_t *result_json(const struct import_result *r)
 	    (json_int_t)r->height);
 }
 
+static bool add_if_apart(void *arg, const struct member *m)
+{
+	char text[PEERID_TEXT_MAX];
+
+	if (m->trusted) {
+		peerid_format(&m->peer, text);
+		json_array_append_new(arg, json_string(text));
+	}
+	return true;
+}
+
+/* The trusted members that announced last what is not in our history, at this moment: after a
+ * replace, those that still have the old one. */
+static json_t *peers_apart(struct cluster *c)
+{
+	json_t *peers = json_array();
+	size_t i = 0;
+
+	cluster_each_member(c, add_if_apart, peers);
+	while (i < json_array_size(peers)) {
+		const char *text = json_string_value(json_array_get(peers, i));
+		struct crdt_heads heads;
+		struct peerid peer;
+		bool in_step = true;
+
+		if (peerid_parse(text, strlen(text), &peer, NULL) == 0 &&
+		    cluster_heads_of(c, &peer, &heads, &in_step) && !in_step)
+			i++;
+		else
+			json_array_remove(peers, i);
+	}
+	return peers;
+}
+
 int cluster_import_result(struct cluster *c, bool check, struct buf *out)
 {
 	struct import_result r;
@@ -82,6 +117,8 @@ int cluster_import_result(struct cluster *c, bool check, struct buf *out)
 	r = c->import_results[check];
 	pthread_mutex_unlock(&c->lock);
 	root = r.state[0] ? result_json(&r) : json_pack("{ss}", "state", "none");
+	if (root && !check && r.state[0])
+		json_object_set_new(root, "peers_apart", peers_apart(c));
 	text = root ? json_dumps(root, JSON_INDENT(4)) : NULL;
 	json_decref(root);
 	if (!text)

@@ -54,9 +54,23 @@ void cluster_each_alert(const struct cluster *c,
 		monitor_alerts(c->monitor, fn, arg);
 }
 
+static bool has_crdt(const struct cluster *c)
+{
+	return c->members && strcmp(cluster_consensus_name(c), "crdt") == 0;
+}
+
+bool cluster_heads_of(const struct cluster *c, const struct peerid *peer, struct crdt_heads *ret,
+		      bool *ret_in_step)
+{
+	if (!has_crdt(c) || !crdt_heads_of(c->consensus, peer, ret))
+		return false;
+	*ret_in_step = crdt_has_heads(c->consensus, ret) == 1;
+	return true;
+}
+
 bool cluster_sync(const struct cluster *c, struct crdt_sync *ret)
 {
-	if (!c->members || strcmp(cluster_consensus_name(c), "crdt") != 0)
+	if (!has_crdt(c))
 		return false;
 	crdt_sync_state(c->consensus, ret);
 	return true;

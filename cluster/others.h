@@ -62,5 +62,8 @@ void cluster_each_metric_name(const struct cluster *c, bool (*fn)(void *arg, con
 void cluster_each_alert(const struct cluster *c,
 			bool (*fn)(void *arg, const struct monitor_alert *a), void *arg);
 
+/* What a peer announced last, and whether it is in our history. False: nothing was heard of it. */
+bool cluster_heads_of(const struct cluster *c, const struct peerid *peer, struct crdt_heads *ret,
+		      bool *ret_in_step);
 /* False: there is no crdt to be in step with. */
 bool cluster_sync(const struct cluster *c, struct crdt_sync *ret);

@@ -224,6 +224,7 @@ static void cut_timer_closed(uv_handle_t *h)
 	void (*closed)(void *) = c->closed;
 	void *arg = c->closed_arg;
 
+	heard_deinit(&c->heard);
 	free(c);
 	closed(arg);
 }
@@ -407,6 +408,7 @@ int crdt_new(struct store *s, uv_loop_t *loop, const struct crdt_config *cfg,
 		free(c);
 		return err_sys(e, r, "reading the state");
 	}
+	heard_init(&c->heard);
 	uv_timer_init(loop, &c->cut_timer);
 	uv_timer_init(loop, &c->resume_timer);
 	uv_timer_init(loop, &c->repair_timer);

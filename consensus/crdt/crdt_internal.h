@@ -9,6 +9,7 @@
 #include "consensus/crdt/announce.h"
 #include "consensus/crdt/crdt.h"
 #include "consensus/crdt/dag.h"
+#include "consensus/crdt/heard.h"
 #include "util/container.h"
 
 struct crdt {
@@ -36,6 +37,7 @@ struct crdt {
 	struct dag *dag;
 	struct announce *announce;
 	uv_timer_t repair_timer;
+	struct heard heard;
 	void (*net_closed)(struct crdt *c);
 	atomic_bool among; /* other trusted peers are known */
 

@@ -6,6 +6,7 @@
 #include "consensus/crdt/broadcast.h"
 #include "consensus/crdt/crdt_internal.h"
 #include "store/blocks.h"
+#include "util/clock.h"
 
 #define LOG_AREA "crdt"
 #include "util/log.h"
@@ -47,6 +48,7 @@ void crdt_heard(struct consensus *base, const struct peerid *author, const struc
 		log_dbg("%s, dropping it", e.msg);
 		return;
 	}
+	heard_note(&c->heard, author, heads, count, clock_now_s());
 	announce_heard(c->announce, heads, count);
 	dag_heard(c->dag, heads, count, from);
 	free(heads);
@@ -89,6 +91,40 @@ int crdt_block_get(struct consensus *base, const struct cid *cid, struct buf *ou
 	} else if (r == 0 || r == -ENOENT) {
 		r = 0;
 	}
+	store_read_end(t);
+	return r;
+}
+
+bool crdt_heads_of(struct consensus *base, const struct peerid *peer, struct crdt_heads *ret)
+{
+	return heard_get(&crdt_of(base)->heard, peer, ret);
+}
+
+/* 1, 0, -errno */
+static int is_merged(const struct store_txn *t, const uint8_t head[CRDT_HEAD_BYTES])
+{
+	struct block_row row;
+	struct block_id id;
+	struct cid cid;
+	int r = cid_from_bytes(head, CRDT_HEAD_BYTES, &cid, NULL);
+
+	if (r < 0)
+		return r;
+	block_id_of_cid(&cid, &id);
+	r = blocks_find(t, &id, &row);
+	return r == 0 ? row.merged : r == -ENOENT ? 0 : r;
+}
+
+int crdt_has_heads(struct consensus *base, const struct crdt_heads *heads)
+{
+	struct store_txn *t;
+	int r = store_read(crdt_of(base)->store, &t);
+
+	if (r < 0)
+		return r;
+	r = 1;
+	for (size_t i = 0; r == 1 && i < heads->n; i++)
+		r = is_merged(t, heads->v[i]);
 	store_read_end(t);
 	return r;
 }

@@ -43,6 +43,20 @@ void crdt_peer_up(struct consensus *c, const struct peerid *peer);
  * here, -errno. */
 int crdt_block_get(struct consensus *c, const struct cid *cid, struct buf *out, size_t *ret_size);
 
+#define CRDT_HEADS_KEPT 8
+#define CRDT_HEAD_BYTES 36 /* a CID of version 1, dag-pb, sha2-256 */
+
+struct crdt_heads {                                  /* what a peer announced last */
+	int64_t heard_s;                             /* Unix */
+	size_t total;                                /* heads that it named */
+	uint8_t v[CRDT_HEADS_KEPT][CRDT_HEAD_BYTES]; /* CIDs */
+	size_t n;                                    /* of them, as many as are kept */
+};
+/* False: nothing was heard of it since the start. Any thread. */
+bool crdt_heads_of(struct consensus *c, const struct peerid *peer, struct crdt_heads *ret);
+/* Whether all that are kept of them are in our history: 1, 0, -errno. Any thread. */
+int crdt_has_heads(struct consensus *c, const struct crdt_heads *heads);
+
 struct crdt_sync {            /* for health and state/info.json; any thread, a moment ago */
 	uint64_t wanted;      /* blocks known of and not here */
 	uint64_t merged;      /* blocks of others since the start */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/ops/views.h"
+#include "util/clock.h"
 
 /* ---- names and numbers ---- */
 
@@ -189,6 +190,28 @@ static void show_member(void *arg, const struct member *m)
 	s->asked_ns = m->asked_ns;
 }
 
+/* What it announced last, which need not be all of its heads. */
+static void add_heads(struct fs *fs, const struct peerid *peer, json_t *j)
+{
+	struct crdt_heads heads = { 0 };
+	char text[CID_TEXT_MAX + 1];
+	json_t *list = json_array();
+	bool in_step = false;
+
+	cluster_heads_of(fs->cluster, peer, &heads, &in_step);
+	for (size_t i = 0; i < heads.n; i++) {
+		struct cid cid;
+
+		if (cid_from_bytes(heads.v[i], sizeof(heads.v[i]), &cid, NULL) < 0)
+			continue;
+		cid_format(&cid, text);
+		json_array_append_new(list, json_string(text));
+	}
+	json_object_set_new(j, "heads", list);
+	json_object_set_new(j, "heads_heard", json_string(view_time(heads.heard_s * NS_PER_S).s));
+	json_object_set_new(j, "in_step", json_boolean(in_step));
+}
+
 /* ---- the files ---- */
 
 static int render_peer(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
@@ -202,6 +225,7 @@ static int render_peer(struct call *c, uint64_t ino, struct buf *out, int64_t *r
 		return text_json_new(out, self_object(c->fs));
 	if (!cluster_find_member(c->fs->cluster, &peer, show_member, &s))
 		return -ESTALE;
+	add_heads(c->fs, &peer, s.object);
 	if (s.asked_ns)
 		*ret_mtime_ns = s.asked_ns;
 	return text_json_new(out, s.object);

@@ -136,6 +136,34 @@ same_everywhere() {
 	wait_for 30 same_everywhere
 }
 
+# apart_are N M...: the result of the last import on host N names the peers of hosts M.
+apart_are() {
+	local n=$1 other
+	shift
+	for other in "$@"; do
+		peer_id "$other"
+	done | sort >"$BATS_TEST_TMPDIR/apart"
+	jq -r '.peers_apart[]' "$(mnt "$n")/state/import.result" | sort |
+		cmp -s - "$BATS_TEST_TMPDIR/apart"
+}
+
+@test "an import that replaces the history names the peers that still have the old one" {
+	wait_for 20 apart_are 2
+	host_unplug 2
+	{
+		echo '{"import":{"method":"replace"}}'
+		cat "$(mnt 2)/state/export"
+		dump_lines 3 replaced
+	} >"$BATS_TEST_TMPDIR/dump"
+	import_dump "$BATS_TEST_TMPDIR/dump" "$(mnt 2)"
+	[ "$(jq -r .method "$(mnt 2)/state/import.result")" = replace ]
+	apart_are 2 1 3
+	host_plug 2
+	wait_for 60 everybody_has "$(cid_of replaced3)"
+	wait_for 60 apart_are 2
+	wait_for 30 same_everywhere
+}
+
 @test "the Go peer, stopped, exports the dump of the mount byte for byte" {
 	wait_for 20 same_everywhere
 	go_stop 1

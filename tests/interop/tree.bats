@@ -79,6 +79,30 @@ lists() {
 	[ "$(stat -c %s "$(peer_file 3 1)")" = "$(wc -c <"$(peer_file 3 1)")" ]
 }
 
+# in_step N M: host N has all that host M announced last.
+in_step() {
+	jq -e '.in_step and (.heads | length) > 0 and .heads_heard != ""' "$(peer_file "$1" "$2")"
+}
+
+same_heads() {
+	[ "$(jq -c .heads "$(peer_file 3 1)")" = "$(jq -c .heads "$(peer_file 2 1)")" ]
+}
+
+@test "the file of a member has the heads it announced last, and whether they are here" {
+	cid=$(cid_of "head of go")
+	go_pin 1 "$cid"
+	wait_for 20 ours_has 2 "$cid"
+	wait_for 20 in_step 2 1
+	host_unplug 2
+	go_pin 1 "$(cid_of "not here")"
+	wait_for 20 ours_has 3 "$(cid_of "not here")"
+	wait_for 20 in_step 3 1
+	host_plug 2
+	wait_for 40 ours_has 2 "$(cid_of "not here")"
+	wait_for 20 in_step 2 1
+	wait_for 20 same_heads
+}
+
 @test "self has the addresses where this peer and the others are" {
 	self=$(mnt 3)/peers/self
 	lists "$self" addresses "$(peer_address 3)"

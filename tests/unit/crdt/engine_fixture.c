@@ -475,6 +475,11 @@ bool engine_merged(struct engine *g, const struct engine_block *b)
 	return merged;
 }
 
+bool engine_heads_of(struct engine *g, struct crdt_heads *ret)
+{
+	return crdt_heads_of(g->c, &somebody, ret);
+}
+
 struct crdt_sync engine_sync(struct engine *g)
 {
 	struct crdt_sync s;

@@ -79,6 +79,25 @@ static void check_store(struct engine *g)
 
 /* ---- among others ---- */
 
+static void a_peer_is_in_step_when_what_it_announced_is_merged(void **state)
+{
+	struct engine *g = *state;
+	struct crdt_heads heads;
+	struct engine_block b;
+
+	begin(g, false);
+	assert_false(engine_heads_of(g, &heads));
+	engine_block_put(&b, 1, 2, "", 5, NULL, 0);
+	engine_hear(g, &b);
+	assert_true(engine_heads_of(g, &heads));
+	assert_int_equal(1, heads.n);
+	assert_memory_equal(b.cid.bytes, heads.v[0], CRDT_HEAD_BYTES);
+	assert_int_equal(0, crdt_has_heads(g->c, &heads));
+	get(g, &b);
+	assert_int_equal(1, crdt_has_heads(g->c, &heads));
+	engine_block_free(&b);
+}
+
 static void a_change_replaces_the_heads_of_others(void **state)
 {
 	struct engine *g = *state;
@@ -290,6 +309,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(a_peer_is_in_step_when_what_it_announced_is_merged),
 		TEST(a_change_replaces_the_heads_of_others),
 		TEST(a_pending_pin_stays_when_others_remove_what_it_replaced),
 		TEST(a_pending_pin_wins_when_it_is_cut),
