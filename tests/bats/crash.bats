@@ -230,9 +230,11 @@ on_small_disk() {
 	LD_PRELOAD=$BATS_TEST_TMPDIR/meta-fails.so META_FAILS=$BATS_TEST_TMPDIR/fails \
 		ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 pinfs_start "$M" "$C"
 	touch "$M/pins/$(cid_of kept).json"
+	echo '{"name":"refused"}' >"$BATS_TEST_TMPDIR/document"
 	: >"$BATS_TEST_TMPDIR/fails"
-	refused "Input/output error" touch "$M/pins/$(cid_of refused).json"
+	# cp tells of its first error: the close may find the mount gone.
 	pid=$(pid_of "$M")
+	refused "Input/output error" cp "$BATS_TEST_TMPDIR/document" "$M/pins/$(cid_of refused).json"
 	wait_for 12 gone "$pid"
 	wait "$pid" || code=$?
 	[ "$code" = 1 ]
