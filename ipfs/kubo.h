@@ -47,6 +47,14 @@ int kubo_new(uv_loop_t *loop, const struct kubo_config *cfg, struct kubo **ret, 
 void kubo_close(struct kubo *k, void (*closed)(void *arg), void *arg);
 void kubo_cancel(struct kubo_call *c);
 
+/* Since the start. Any thread. */
+struct kubo_counts {
+	uint64_t pins_asked, pins_failed; /* pin/add and pin/update */
+	uint64_t blocks_asked, blocks_failed, blocks_put;
+	uint64_t block_bytes; /* of those that were put */
+};
+void kubo_counts(const struct kubo *k, struct kubo_counts *ret);
+
 /* The functions below return 0 and set *ret_call (may be NULL), or -errno without a callback. */
 
 struct kubo_id {

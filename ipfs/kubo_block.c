@@ -60,6 +60,9 @@ static void put_done(struct kubo_call *c, int status, const struct err *e)
 {
 	struct put_call *x = container_of(c, struct put_call, call);
 
+	kubo_count(c->k, status < 0 ? KUBO_BLOCKS_FAILED : KUBO_BLOCKS_PUT, 1);
+	if (status == 0)
+		kubo_count(c->k, KUBO_BLOCK_BYTES, c->file.n);
 	x->done(x->arg, status, e);
 }
 
@@ -100,5 +103,8 @@ int kubo_block_put(struct kubo *k, const struct cid *cid, const void *data, size
 	x->arg = arg;
 	x->call.file = (struct http_file){ n ? data : "", n };
 	set_path(x, code, len);
-	return kubo_call_start(&x->call, k->cfg.ipfs_request_timeout_ms, 0, ret_call);
+	r = kubo_call_start(&x->call, k->cfg.ipfs_request_timeout_ms, 0, ret_call);
+	if (r == 0)
+		kubo_count(k, KUBO_BLOCKS_ASKED, 1);
+	return r;
 }

@@ -169,6 +169,18 @@ static void on_done(void *arg, int status, const struct http_answer *a, const st
 
 static const struct http_ops call_http_ops = { .body = on_body, .done = on_done };
 
+void kubo_counts(const struct kubo *k, struct kubo_counts *ret)
+{
+	*ret = (struct kubo_counts){
+		.pins_asked = atomic_load(&k->counts[KUBO_PINS_ASKED]),
+		.pins_failed = atomic_load(&k->counts[KUBO_PINS_FAILED]),
+		.blocks_asked = atomic_load(&k->counts[KUBO_BLOCKS_ASKED]),
+		.blocks_failed = atomic_load(&k->counts[KUBO_BLOCKS_FAILED]),
+		.blocks_put = atomic_load(&k->counts[KUBO_BLOCKS_PUT]),
+		.block_bytes = atomic_load(&k->counts[KUBO_BLOCK_BYTES]),
+	};
+}
+
 int kubo_call_start(struct kubo_call *c, int64_t total_ms, int64_t idle_ms,
 		    struct kubo_call **ret_call)
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "ipfs/http.h"
@@ -18,10 +19,21 @@
 #define KUBO_ERROR_MAX (64 << 10) /* bytes of an answer that is an error */
 #define KUBO_PATH_MAX (16 << 10)
 
+enum kubo_count {
+	KUBO_PINS_ASKED,
+	KUBO_PINS_FAILED,
+	KUBO_BLOCKS_ASKED,
+	KUBO_BLOCKS_FAILED,
+	KUBO_BLOCKS_PUT,
+	KUBO_BLOCK_BYTES,
+	KUBO_COUNTS
+};
+
 struct kubo {
 	struct http *http;
 	struct kubo_config cfg;
 	char *base; /* "http://host:port/api/v0/" */
+	atomic_uint_fast64_t counts[KUBO_COUNTS];
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -46,6 +58,11 @@ struct kubo_call {
 	bool answered;         /* set by value: the answer says that it is done */
 	struct err told;       /* an error that came as a value of the answer */
 };
+
+static inline void kubo_count(struct kubo *k, enum kubo_count which, uint64_t n)
+{
+	atomic_fetch_add_explicit(&k->counts[which], n, memory_order_relaxed);
+}
 
 /* NULL without memory. @size: of the struct that begins with the call. */
 void *kubo_call_new(struct kubo *k, size_t size, const struct kubo_call_ops *ops);

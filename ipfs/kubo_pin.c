@@ -63,6 +63,8 @@ static void pin_add_done(struct kubo_call *c, int status, const struct err *e)
 		err_set(&stuck, status, "context canceled");
 		e = &stuck;
 	}
+	if (status < 0 || !c->answered)
+		kubo_count(c->k, KUBO_PINS_FAILED, 1);
 	pin_done(c, status, e);
 }
 
@@ -92,6 +94,16 @@ static struct pin_call *pin_call_new(struct kubo *k, const struct kubo_call_ops 
 	return x;
 }
 
+static int start_add(struct pin_call *x, struct kubo_call **ret_call)
+{
+	struct kubo *k = x->call.k;
+	int r = kubo_call_start(&x->call, 0, k->cfg.pin_timeout_ms, ret_call);
+
+	if (r == 0)
+		kubo_count(k, KUBO_PINS_ASKED, 1);
+	return r;
+}
+
 int kubo_pin_add(struct kubo *k, const struct cid *cid, int32_t depth, const char *name,
 		 kubo_progress progress, kubo_done done, void *arg, struct kubo_call **ret_call)
 {
@@ -110,7 +122,7 @@ int kubo_pin_add(struct kubo *k, const struct cid *cid, int32_t depth, const cha
 		kubo_call_path_raw(&x->call, "&name=");
 		kubo_call_path_text(&x->call, name);
 	}
-	return kubo_call_start(&x->call, 0, k->cfg.pin_timeout_ms, ret_call);
+	return start_add(x, ret_call);
 }
 
 int kubo_pin_update(struct kubo *k, const struct cid *from, const struct cid *to, kubo_done done,
@@ -124,7 +136,7 @@ int kubo_pin_update(struct kubo *k, const struct cid *from, const struct cid *to
 	kubo_call_path_raw(&x->call, "&arg=");
 	kubo_call_path_cid(&x->call, to);
 	kubo_call_path_raw(&x->call, "&unpin=false");
-	return kubo_call_start(&x->call, 0, k->cfg.pin_timeout_ms, ret_call);
+	return start_add(x, ret_call);
 }
 
 int kubo_pin_rm(struct kubo *k, const struct cid *cid, kubo_done done, void *arg,

@@ -36,6 +36,48 @@ static int write_reference(const struct store_info *info, uint64_t pinning, stru
 			     (int64_t)info->by_status[STATUS_PINNED]);
 }
 
+static int counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	return buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name,
+			  (unsigned long long)value);
+}
+
+struct row {
+	const char *name, *help;
+	uint64_t value;
+};
+
+static int write_rows(struct buf *out, const struct row *rows, size_t n, bool counters)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = counters ? counter(out, rows[i].name, rows[i].help, rows[i].value)
+			     : gauge(out, rows[i].name, rows[i].help, (int64_t)rows[i].value);
+	return r;
+}
+
+static int write_kubo_counts(struct fs *fs, struct buf *out)
+{
+	struct kubo_counts n = { 0 };
+	struct kubo *k = cluster_options(fs->cluster)->kubo;
+
+	if (k)
+		kubo_counts(k, &n);
+	const struct row rows[] = {
+		{ "ipfscluster_pins_pin_add", "Total number of IPFS pin requests", n.pins_asked },
+		{ "ipfscluster_pins_pin_add_errors", "Total number of failed pin requests",
+		  n.pins_failed },
+		{ "ipfscluster_blocks_put", "Total number of blocks/put requests", n.blocks_asked },
+		{ "ipfscluster_blocks_added_size", "Total size of blocks added in bytes",
+		  n.block_bytes },
+		{ "ipfscluster_blocks_added", "Total number of blocks added", n.blocks_put },
+		{ "ipfscluster_blocks_put_errors", "Total number of block/put errors",
+		  n.blocks_failed },
+	};
+	return write_rows(out, rows, sizeof(rows) / sizeof(*rows), true);
+}
+
 static int write_disk(struct fs *fs, const struct tracker_kubo *k, struct buf *out)
 {
 	bool size = strcmp(cluster_options(fs->cluster)->informer->disk_metric, "reposize") == 0;
@@ -85,27 +127,6 @@ static int write_ours(struct call *c, const struct store_info *info, bool up, st
 	return r < 0 ? r
 		     : gauge(out, "pinfs_store_free_bytes", "Free bytes where the state lies",
 			     (int64_t)free_bytes);
-}
-
-static int counter(struct buf *out, const char *name, const char *help, uint64_t value)
-{
-	return buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name,
-			  (unsigned long long)value);
-}
-
-struct row {
-	const char *name, *help;
-	uint64_t value;
-};
-
-static int write_rows(struct buf *out, const struct row *rows, size_t n, bool counters)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = counters ? counter(out, rows[i].name, rows[i].help, rows[i].value)
-			     : gauge(out, rows[i].name, rows[i].help, (int64_t)rows[i].value);
-	return r;
 }
 
 static bool count_alive(void *arg, const struct member *m)
@@ -199,6 +220,8 @@ static int render_prom(struct call *c, uint64_t ino, struct buf *out, int64_t *r
 	int r = info ? write_reference(info, count_pinning(c->fs), out) : -EMFILE;
 
 	view_kubo(c->fs, &k);
+	if (r == 0)
+		r = write_kubo_counts(c->fs, out);
 	if (r == 0)
 		r = write_disk(c->fs, &k, out);
 	if (r == 0)

@@ -155,6 +155,27 @@ pinned() {
 	wait_for 10 jq -e . "$M/health/metrics/freespace.json"
 }
 
+# counted NAME: its number in the Prometheus text.
+counted() {
+	sed -n "s/^$1 //p" "$M/health/pinfs.prom"
+}
+
+counts_failures() {
+	[ "$(counted ipfscluster_pins_pin_add_errors)" -gt "$1" ]
+}
+
+@test "what Kubo was asked is counted under the reference's names" {
+	kubo_add "$text"
+	asked=$(counted ipfscluster_pins_pin_add) failed=$(counted ipfscluster_pins_pin_add_errors)
+	touch "$pin"
+	pinned "$cid"
+	[ "$(counted ipfscluster_pins_pin_add)" -gt "$asked" ]
+	touch "$M/pins/$(cid_of "$text, which nobody has").json"
+	wait_for 20 counts_failures "$failed"
+	[ "$(counted ipfscluster_blocks_put)" = 0 ]
+	rm "$M/pins/$(cid_of "$text, which nobody has").json"
+}
+
 @test "a write to ipfs/gc collects garbage" {
 	unwanted=$(kubo_add "$text unwanted")
 	kubo_has "$unwanted"

@@ -186,6 +186,11 @@ kubo_holds() {
 	wait_for 20 state_is 1 "$cid" 2 pinned
 	kubo_on 2 "cat?arg=$cid&offline=true" | cmp - "$file"
 	run ! kubo_holds 1 "$cid"
+	prom=$(mnt 2)/health/pinfs.prom
+	[ "$(sed -n 's/^ipfscluster_blocks_added_size //p' "$prom")" -ge 3000000 ]
+	[ "$(sed -n 's/^ipfscluster_blocks_added //p' "$prom")" = \
+		"$(sed -n 's/^ipfscluster_blocks_put //p' "$prom")" ]
+	grep -Fx "ipfscluster_blocks_put_errors 0" "$prom"
 }
 
 @test "the space of all Kubos is summed up with that of ours" {
