@@ -53,6 +53,18 @@ static int64_t in_ms(int64_t ms)
 	return ms > (INT64_MAX - now) / NS_PER_MS ? INT64_MAX : now + ms * NS_PER_MS;
 }
 
+static int64_t ping_ttl_ms(const struct cluster_config *cfg)
+{
+	int64_t interval = cfg->monitor_ping_interval_ms;
+
+	return interval < INT64_MAX / 2 ? 2 * interval : INT64_MAX;
+}
+
+int64_t informer_ping_end_ns(const struct cluster_config *cfg)
+{
+	return in_ms(ping_ttl_ms(cfg));
+}
+
 static int publish(struct informer *i, struct metric m, int64_t ttl_ms)
 {
 	m.peer = i->self;
@@ -168,11 +180,9 @@ static const char *const what[] = { [PING] = "ping",
 /* 0: it is not told. */
 static int64_t ttl_ms(const struct informer *i, enum topic topic)
 {
-	int64_t ping_ms = i->cfg->monitor_ping_interval_ms;
-
 	switch (topic) {
 	case PING:
-		return ping_ms < INT64_MAX / 2 ? 2 * ping_ms : INT64_MAX;
+		return ping_ttl_ms(i->cfg);
 	case DISK:
 		return i->icfg->disk_ttl_ms;
 	case TAGS:

@@ -41,4 +41,6 @@ void informer_publish_all(struct informer *i);
 /* Kubo begins or has ended to pin something, or has collected garbage: every @interval-th time
  * (informer_trigger_interval; 0: never) all but the ping is published out of turn. */
 void informer_trigger(struct informer *i, int32_t interval);
+/* When a ping of now runs out, whoever sends it: after two monitor_ping_intervals. Unix time. */
+int64_t informer_ping_end_ns(const struct cluster_config *cfg);
 void informer_close(struct informer *i, void (*closed)(void *arg), void *arg);

@@ -222,7 +222,7 @@ static void peer_up(struct host_watch *w, const struct peerid *peer)
 
 	if (!en || m->closing)
 		return;
-	monitor_saw(m->monitor, peer, clock_now_ns());
+	monitor_saw(m->monitor, peer, clock_now_ns(), informer_ping_end_ns(m->opt.config));
 	pthread_mutex_lock(&m->lock);
 	en->connected = true;
 	snprintf(en->agent, sizeof(en->agent), "%s", host_agent(m->opt.host, peer));

@@ -287,13 +287,13 @@ int monitor_put(struct monitor *m, const struct metric *metric, int64_t now_ns, 
 	return r < 0 ? r : 0;
 }
 
-void monitor_saw(struct monitor *m, const struct peerid *peer, int64_t now_ns)
+void monitor_saw(struct monitor *m, const struct peerid *peer, int64_t now_ns, int64_t expire_ns)
 {
 	struct metric seen = {
 		.name = MONITOR_PING,
 		.name_len = strlen(MONITOR_PING),
 		.peer = *peer,
-		.expire_ns = now_ns + MONITOR_SAW_NS,
+		.expire_ns = expire_ns,
 		.valid = true,
 	};
 	const struct metric *ping;

@@ -20,8 +20,7 @@
 #define MONITOR_NAMES_MAX 256     /* a peer can name tags as it likes */
 #define MONITOR_ALERTS_MAX 1000   /* then the oldest go */
 #define MONITOR_SKEW_WARN_NS (5LL * 1000000000)
-#define MONITOR_SAW_NS (30LL * 1000000000) /* how long a peer that was seen counts as alive */
-#define MONITOR_PING "ping"                /* who has a valid one is alive */
+#define MONITOR_PING "ping" /* who has a valid one is alive */
 
 struct monitor;
 
@@ -41,9 +40,9 @@ void monitor_free(struct monitor *m);
  * zero byte; -EFBIG. */
 int monitor_put(struct monitor *m, const struct metric *metric, int64_t now_ns,
 		bool *ret_was_alive);
-/* As a Go peer does for one it has just connected to: a ping without value, for MONITOR_SAW_NS. The
- * value that is known of a peer that is alive stays. */
-void monitor_saw(struct monitor *m, const struct peerid *peer, int64_t now_ns);
+/* As a Go peer does for one it has just connected to: a ping without value, which runs out at
+ * @expire_ns. Of a peer that is alive the value that is known stays, and the later end. */
+void monitor_saw(struct monitor *m, const struct peerid *peer, int64_t now_ns, int64_t expire_ns);
 void monitor_forget(struct monitor *m, const struct peerid *peer);
 /* Each check_interval: alerts for metrics that ran out, once each until a valid one came. The
  * reference says it again after 300 checks. */

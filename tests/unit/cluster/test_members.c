@@ -393,6 +393,18 @@ static void a_peer_is_a_member_while_it_is_alive_or_connected(void **state)
 	assert_string_equal("+2 +1 -1 -2 ", f->told);
 }
 
+static void a_peer_that_was_seen_counts_for_two_intervals_of_pings(void **state)
+{
+	struct fix *f = *state;
+
+	f->config.monitor_ping_interval_ms = 2000;
+	up(1);
+	tick(4);
+	assert_members(f, "1ac ");
+	tick(1);
+	assert_members(f, "1c ");
+}
+
 static void members_are_listed_in_the_order_of_their_ids_and_we_are_none(void **state)
 {
 	struct fix *f = *state;
@@ -559,6 +571,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_peer_is_a_member_while_it_is_alive_or_connected),
+		TEST(a_peer_that_was_seen_counts_for_two_intervals_of_pings),
 		TEST(members_are_listed_in_the_order_of_their_ids_and_we_are_none),
 		TEST(a_living_member_is_kept_connected),
 		TEST(a_member_is_asked_when_it_comes_and_every_thirty_seconds),

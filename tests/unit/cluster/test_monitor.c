@@ -244,10 +244,10 @@ static void a_peer_that_was_seen_is_alive_for_a_while(void **state)
 	struct fix *f = *state;
 	struct peerid id = peer(1);
 
-	monitor_saw(f->m, &id, NOW);
+	monitor_saw(f->m, &id, NOW, NOW + SECONDS(30));
 	assert_valid(f, "ping", NOW, "1=");
-	assert_true(monitor_is_alive(f->m, &id, NOW + MONITOR_SAW_NS));
-	assert_false(monitor_is_alive(f->m, &id, NOW + MONITOR_SAW_NS + 1));
+	assert_true(monitor_is_alive(f->m, &id, NOW + SECONDS(30)));
+	assert_false(monitor_is_alive(f->m, &id, NOW + SECONDS(30) + 1));
 }
 
 static void seeing_a_peer_keeps_what_its_ping_said(void **state)
@@ -256,12 +256,12 @@ static void seeing_a_peer_keeps_what_its_ping_said(void **state)
 	struct peerid id = peer(1);
 
 	put(f, "ping", 1, "name", 10);
-	monitor_saw(f->m, &id, NOW);
-	assert_valid(f, "ping", NOW + MONITOR_SAW_NS, "1=name");
+	monitor_saw(f->m, &id, NOW, NOW + SECONDS(30));
+	assert_valid(f, "ping", NOW + SECONDS(30), "1=name");
 	put(f, "ping", 1, "name", 100);
-	monitor_saw(f->m, &id, NOW);
+	monitor_saw(f->m, &id, NOW, NOW + SECONDS(30));
 	assert_valid(f, "ping", NOW + SECONDS(100), "1=name");
-	monitor_saw(f->m, &id, NOW + SECONDS(101));
+	monitor_saw(f->m, &id, NOW + SECONDS(101), NOW + SECONDS(131));
 	assert_valid(f, "ping", NOW + SECONDS(101), "1=");
 }
 
@@ -510,7 +510,7 @@ static void members_are_in_the_order_of_the_reference(void **state)
 		const char *text = json_string_value(json_array_get(sorted, i));
 
 		assert_int_equal(0, peerid_parse(text, strlen(text), &id, NULL));
-		monitor_saw(f->m, &id, NOW);
+		monitor_saw(f->m, &id, NOW, NOW + SECONDS(30));
 	}
 	first = id;
 	assert_int_equal(0, monitor_members(f->m, "ping", &first, NOW, &v, &n));

@@ -69,7 +69,8 @@ static void add_member(struct fix *f, const struct peerid *peer, const char *add
 {
 	struct multiaddr a;
 
-	monitor_saw(members_monitor(f->cluster->members), peer, clock_now_ns());
+	monitor_saw(members_monitor(f->cluster->members), peer, clock_now_ns(),
+		    clock_now_ns() + 30 * NS_PER_S);
 	assert_int_equal(0, multiaddr_parse(address, strlen(address), &a, NULL));
 	assert_int_equal(0, host_learn(f->host, peer, &a, HOST_TTL_HOUR));
 }
