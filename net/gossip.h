@@ -37,6 +37,7 @@
 #define GOSSIP_IDONTWANT_IDS_MAX 10    /* of one RPC */
 #define GOSSIP_IDONTWANT_RPCS_MAX 1000 /* of one peer between two heartbeats */
 #define GOSSIP_IDONTWANT_HEARTBEATS 3  /* for so long it holds */
+#define GOSSIP_IDONTWANT_SAID_MAX 4    /* to a peer that needs our IHAVE, between two heartbeats */
 #define GOSSIP_UNWANTED_MAX 256        /* ids remembered of one peer; the oldest go first */
 #define GOSSIP_FIRST_HEARTBEAT_MS 100
 #define GOSSIP_PRUNE_BACKOFF_MS 60000

@@ -90,6 +90,14 @@ void gossip_control_idontwant(void *arg, const struct gossip_id *id)
 		gossip_peer_unwant(turn->g, p, id);
 }
 
+/* The reference counts all frames with control as IHAVE, and reads no IHAVE behind the tenth of one
+ * of its heartbeats: a peer that is outside of one mesh is told less of what comes in another.
+ * Source: go-libp2p-pubsub 0.16, handleIHave. */
+static bool may_say_idontwant(const struct gossip_peer *p)
+{
+	return (p->subscribed & ~p->mesh) == 0 || p->idontwant_said < GOSSIP_IDONTWANT_SAID_MAX;
+}
+
 void gossip_control_have_it(struct gossip *g, unsigned topic, const struct gossip_id *id,
 			    const struct gossip_peer *from)
 {
@@ -99,10 +107,11 @@ void gossip_control_have_it(struct gossip *g, unsigned topic, const struct gossi
 	if (gossip_rpc_control(&c, &frame) < 0)
 		return;
 	for (size_t i = 0; i < GOSSIP_PEERS_MAX; i++) {
-		const struct gossip_peer *p = &g->peers[i];
+		struct gossip_peer *p = &g->peers[i];
 
-		if (p->up && p->mesh & 1u << topic && p->version >= GOSSIP_1_2 && p != from)
-			gossip_send(g, p, &frame);
+		if (p->up && p->mesh & 1u << topic && p->version >= GOSSIP_1_2 && p != from &&
+		    may_say_idontwant(p) && gossip_send(g, p, &frame))
+			p->idontwant_said++;
 	}
 	buf_deinit(&frame);
 }

@@ -34,6 +34,7 @@ struct gossip_peer {
 	size_t n_unwanted;                /* ever put in */
 	/* Since the last heartbeat. */
 	unsigned ihave_rpcs, idontwant_rpcs, bad_signatures, asked;
+	unsigned idontwant_said; /* by us */
 };
 
 struct gossip {

@@ -96,6 +96,7 @@ void gossip_peers_shift(struct gossip *g, uint64_t now_ms)
 		if (!p->used)
 			continue;
 		p->ihave_rpcs = p->idontwant_rpcs = p->bad_signatures = p->asked = 0;
+		p->idontwant_said = 0;
 		if (p->hello_due)
 			gossip_peer_hello(g, p);
 		if (is_gone(p) && !backs_off(p, now_ms))

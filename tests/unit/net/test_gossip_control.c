@@ -405,6 +405,41 @@ static void a_long_message_that_is_not_new_or_not_signed_is_not_told(void **stat
 	router_stop(&r);
 }
 
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, what))) {
+		n++;
+		text += strlen(what);
+	}
+	return n;
+}
+
+/* The reference reads no IHAVE behind ten frames with control. */
+static void who_needs_our_ihave_is_not_kept_from_it_by_idontwant(void **state)
+{
+	const char *sent;
+	struct router r;
+	uint64_t seqno = 0;
+
+	router_start_among(&r, 4, 3);
+	assert_int_equal(0, router_feed(&r, 2, "prune " HEADS " 3600"));
+	for (int beat = 0; beat < 2; beat++) {
+		for (int i = 0; i < 20; i++)
+			feed_long(&r, 9, ++seqno, LONG_BYTES);
+		sent = router_sent(&r);
+		assert_int_equal(GOSSIP_IDONTWANT_SAID_MAX, count(sent, "2:dontwant"));
+		assert_int_equal(20, count(sent, "2:msg"));
+		assert_int_equal(20, count(sent, "3:dontwant")); /* in both meshes */
+		assert_int_equal(0, router_feed_message(&r, 1, 5, seqno, HEADS, "a"));
+		router_sent(&r);
+		router_heartbeat(&r);
+		assert_int_equal(1, count(router_sent(&r), "2:have " HEADS));
+	}
+	router_stop(&r);
+}
+
 static void what_a_peer_does_not_want_it_is_not_sent(void **state)
 {
 	struct router r;
@@ -486,6 +521,7 @@ int main(void)
 		cmocka_unit_test(version_1_0_is_told_no_backoff),
 		cmocka_unit_test(of_a_long_message_the_mesh_is_told_that_we_have_it),
 		cmocka_unit_test(a_long_message_that_is_not_new_or_not_signed_is_not_told),
+		cmocka_unit_test(who_needs_our_ihave_is_not_kept_from_it_by_idontwant),
 		cmocka_unit_test(what_a_peer_does_not_want_it_is_not_sent),
 		cmocka_unit_test(what_is_not_wanted_is_bounded),
 	};
