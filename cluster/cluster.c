@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cluster/internal.h"
+#include "cluster/members.h"
 #include "cluster/status_ask.h"
 #include "consensus/crdt/crdt_net.h"
 #include "store/pinset.h"
@@ -102,6 +103,14 @@ static void on_kubo(void *arg, bool up, const char *error)
 	if (error_member(&more, error) == 0 && buf_terminate(&more) == 0)
 		event_line(arg, up ? "kubo_up" : "kubo_down", (const char *)more.data);
 	buf_deinit(&more);
+}
+
+static void on_repo(void *arg)
+{
+	const struct cluster *c = arg;
+
+	if (c->members)
+		members_publish_disk(c->members);
 }
 
 /* ---- requests ---- */
@@ -413,7 +422,7 @@ int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e)
 		.config = c->opt.tracker,
 		.pin_recover_interval_ms = c->opt.config->pin_recover_interval_ms,
 		.self = c->opt.self,
-		.events = { .changed = on_status, .kubo = on_kubo, .arg = c },
+		.events = { .changed = on_status, .kubo = on_kubo, .repo = on_repo, .arg = c },
 	};
 	int r = 0;
 

@@ -232,6 +232,12 @@ void informer_publish_all(struct informer *i)
 		take_turn(&i->turns[k]);
 }
 
+void informer_publish_disk(struct informer *i)
+{
+	if (!i->closing)
+		take_turn(&i->turns[DISK]);
+}
+
 void informer_trigger(struct informer *i, int32_t interval)
 {
 	if (interval <= 0 || i->closing || ++i->triggers < interval)

@@ -38,6 +38,8 @@ int informer_new(uv_loop_t *loop, const struct cluster_config *cfg,
 /* Publishes everything once, then by their periods. */
 void informer_start(struct informer *i);
 void informer_publish_all(struct informer *i);
+/* Free space, or the repository's size, alone: it has become known. */
+void informer_publish_disk(struct informer *i);
 /* Kubo begins or has ended to pin something, or has collected garbage: every @interval-th time
  * (informer_trigger_interval; 0: never) all but the ping is published out of turn. */
 void informer_trigger(struct informer *i, int32_t interval);

@@ -302,7 +302,7 @@ static bool repo(void *arg, uint64_t *ret_size, uint64_t *ret_max)
 	tracker_kubo(m->opt.tracker, &k);
 	*ret_size = k.repo.repo_size;
 	*ret_max = k.repo.storage_max;
-	return k.up && k.repo_ns > 0;
+	return k.up && k.repo_known;
 }
 
 static uint64_t count(const struct members *m, enum status status)
@@ -325,6 +325,12 @@ static uint64_t queued(void *arg)
 static uint64_t pins(void *arg)
 {
 	return count(arg, STATUS_PINNED);
+}
+
+void members_publish_disk(struct members *m)
+{
+	if (!m->closing)
+		informer_publish_disk(m->informer);
 }
 
 /* Only those that others could use: nothing is said where there are none. */

@@ -58,6 +58,9 @@ struct monitor *members_monitor(struct members *m);
 void members_ask(struct members *m, const struct peerid *peer);
 void members_ask_all(struct members *m);
 
+/* How full Kubo is is told now, and then by its period. */
+void members_publish_disk(struct members *m);
+
 /* Where a peer says that it and others are to be found. */
 void members_learn(struct members *m, const struct rpc_id *id);
 

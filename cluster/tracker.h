@@ -32,6 +32,8 @@ struct tracker_events {
 			const char *error);
 	/* Kubo came or went; @error says why it is away. */
 	void (*kubo)(void *arg, bool up, const char *error);
+	/* How full Kubo is is known, for the first time since it came. */
+	void (*repo)(void *arg);
 	void *arg;
 };
 
@@ -95,6 +97,7 @@ struct tracker_kubo {
 	char error[STATUS_ERROR_MAX];
 	char id[PEERID_TEXT_MAX];
 	char agent[128];
+	bool repo_known;       /* since it came; what follows may be older */
 	struct kubo_repo repo; /* refreshed every metric_ttl / 2 while up */
 	int64_t repo_ns;       /* when */
 	char addresses[4096];  /* one per line */

@@ -51,6 +51,7 @@ static void set_up(struct tracker *t, bool up, const char *error)
 	t->known.asked = true;
 	t->known.up = up;
 	t->known.since_ns = clock_now_ns();
+	t->known.repo_known = false;
 	snprintf(t->known.error, sizeof(t->known.error), "%s", error);
 	pthread_mutex_unlock(&t->lock);
 	if (t->opt.events.kubo)
@@ -97,17 +98,26 @@ static void keep_id(struct tracker *t, const struct kubo_id *id)
 	pthread_mutex_unlock(&t->lock);
 }
 
+static void keep_repo(struct tracker *t, const struct kubo_repo *repo)
+{
+	bool first = t->known.up && !t->known.repo_known;
+
+	pthread_mutex_lock(&t->lock);
+	t->known.repo = *repo;
+	t->known.repo_ns = clock_now_ns();
+	t->known.repo_known = t->known.up;
+	pthread_mutex_unlock(&t->lock);
+	if (first && t->opt.events.repo)
+		t->opt.events.repo(t->opt.events.arg);
+}
+
 static void on_repo(void *arg, int status, const struct kubo_repo *repo, const struct err *e)
 {
 	struct tracker *t = arg;
 
 	t->stat_call = NULL;
-	if (status == 0) {
-		pthread_mutex_lock(&t->lock);
-		t->known.repo = *repo;
-		t->known.repo_ns = clock_now_ns();
-		pthread_mutex_unlock(&t->lock);
-	}
+	if (status == 0)
+		keep_repo(t, repo);
 	tracker_unuse(t);
 }
 

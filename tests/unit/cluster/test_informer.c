@@ -377,6 +377,23 @@ static void publishing_all_begins_the_periods_anew(void **state)
 	assert_string_equal("0 ping={} 10 ping={} 25 ping={} ", f->log);
 }
 
+static void free_space_that_became_known_is_told_at_once(void **state)
+{
+	struct fix *f = *state;
+
+	f->only = "freespace";
+	f->icfg.disk_ttl_ms = 30000;
+	f->max = 100;
+	start(f);
+	pass(f, 5);
+	f->repo_known = true;
+	informer_publish_disk(f->i);
+	assert_string_equal("5 freespace=100 ", f->log);
+	assert_string_equal("freespace", f->last_name);
+	pass(f, 15);
+	assert_string_equal("5 freespace=100 20 freespace=100 ", f->log);
+}
+
 static void every_so_many_pins_all_but_the_ping_is_told(void **state)
 {
 	struct fix *f = *state;
@@ -417,6 +434,7 @@ static void after_closing_nothing_is_told(void **state)
 	informer_close(f->i, on_closed, f);
 	informer_publish_all(f->i);
 	informer_trigger(f->i, 1);
+	informer_publish_disk(f->i);
 	f->i = NULL;
 	pass(f, 60);
 	assert_true(f->closed);
@@ -441,6 +459,7 @@ int main(void)
 		TEST(what_failed_comes_again_sooner),
 		TEST(one_failing_tag_does_not_keep_the_others),
 		TEST(publishing_all_begins_the_periods_anew),
+		TEST(free_space_that_became_known_is_told_at_once),
 		TEST(every_so_many_pins_all_but_the_ping_is_told),
 		TEST(times_beyond_what_a_clock_can_tell_are_cut),
 		TEST(after_closing_nothing_is_told),

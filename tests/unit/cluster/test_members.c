@@ -38,6 +38,8 @@ static struct {
 	const char *agent; /* NULL: one of ours */
 } net;
 
+static struct tracker_kubo kubo;
+
 static int64_t now_ns = 1700000000 * NS_PER_S;
 
 static int64_t now(void)
@@ -174,7 +176,7 @@ void gorpc_cancel(struct gorpc_request *r)
 
 void tracker_kubo(struct tracker *t, struct tracker_kubo *ret)
 {
-	*ret = (struct tracker_kubo){ 0 };
+	*ret = kubo;
 }
 
 bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self, const struct peerid *id)
@@ -234,6 +236,7 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	memset(&net, 0, sizeof(net));
+	memset(&kubo, 0, sizeof(kubo));
 	assert_int_equal(0, multiaddr_parse("/ip4/192.0.2.1/tcp/9096", 23, &net.own, NULL));
 	clock_fake(now);
 	store_fix_setup(&f->s);
@@ -539,6 +542,24 @@ static void there_are_only_so_many_members(void **state)
 	assert_false(members_find(f->m, &m.peer, copy_member, &(struct member){ 0 }));
 }
 
+static void how_full_kubo_is_is_told_while_it_is_there_and_known(void **state)
+{
+	struct fix *f = *state;
+	unsigned before = net.published;
+
+	kubo = (struct tracker_kubo){ .repo = { .repo_size = 1, .storage_max = 3 }, .repo_ns = 1 };
+	members_publish_disk(f->m);
+	kubo.up = true; /* what is known is of before it came */
+	members_publish_disk(f->m);
+	assert_int_equal(before, net.published);
+	kubo.repo_known = true;
+	members_publish_disk(f->m);
+	assert_int_equal(before + 1, net.published);
+	kubo.up = false;
+	members_publish_disk(f->m);
+	assert_int_equal(before + 1, net.published);
+}
+
 static void the_network_is_looked_at_as_time_goes_by(void **state)
 {
 	struct fix *f = *state;
@@ -582,6 +603,7 @@ int main(void)
 		TEST(addresses_that_it_told_of_are_learnt),
 		TEST(garbage_on_the_topic_makes_no_member),
 		TEST(there_are_only_so_many_members),
+		TEST(how_full_kubo_is_is_told_while_it_is_there_and_known),
 		TEST(the_network_is_looked_at_as_time_goes_by),
 	};
 

@@ -9,13 +9,18 @@
 
 #include "tests/unit/cluster/tracker_fixture.h"
 
-/* Has the next probe of Kubo now. */
-static void probe(struct fix *f)
+/* Has the next probe of Kubo now. @held: calls that are held. */
+static void probe_holding(struct fix *f, unsigned held)
 {
 	uv_timer_set_repeat(&f->t->probe, 1);
 	uv_timer_again(&f->t->probe);
 	fix_until_call(f, KUBO_FAKE_ID);
-	fix_settle(f, 0);
+	fix_settle(f, held);
+}
+
+static void probe(struct fix *f)
+{
+	probe_holding(f, 0);
 }
 
 static void a_new_pin_is_pinned_in_its_mode(void **state)
@@ -155,6 +160,45 @@ static void without_kubo_pins_stay_queued_and_go_on_when_it_is_back(void **state
 	assert_int_equal(100, known.repo.storage_max);
 }
 
+static bool is_repo_known(struct fix *f)
+{
+	struct tracker_kubo k;
+
+	tracker_kubo(f->t, &k);
+	return k.repo_known;
+}
+
+static void how_full_kubo_is_is_told_once_it_is_known_each_time_that_kubo_comes(void **state)
+{
+	struct fix *f = *state;
+
+	kubo_fake_hold(f->kubo, KUBO_FAKE_STAT, true);
+	fix_start(f);
+	fix_settle(f, 1);
+	assert_int_equal(1, f->ups);
+	assert_false(is_repo_known(f));
+	assert_int_equal(0, f->repos);
+	kubo_fake_hold(f->kubo, KUBO_FAKE_STAT, false);
+	fix_settle(f, 0);
+	assert_true(is_repo_known(f));
+	assert_int_equal(1, f->repos);
+	probe(f); /* asked again, as every 15 s */
+	assert_int_equal(2, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	assert_int_equal(1, f->repos);
+	kubo_fake_away(f->kubo, true);
+	probe(f);
+	assert_false(is_repo_known(f));
+	kubo_fake_away(f->kubo, false);
+	kubo_fake_hold(f->kubo, KUBO_FAKE_STAT, true);
+	probe_holding(f, 1);
+	assert_int_equal(2, f->ups);
+	assert_false(is_repo_known(f));
+	kubo_fake_hold(f->kubo, KUBO_FAKE_STAT, false);
+	fix_settle(f, 0);
+	assert_true(is_repo_known(f));
+	assert_int_equal(2, f->repos);
+}
+
 static void kubo_that_goes_during_a_pin_is_noticed_at_once(void **state)
 {
 	struct fix *f = *state;
@@ -288,6 +332,7 @@ int main(void)
 		T(a_failed_pin_is_tried_again_at_growing_distances),
 		T(expired_pins_that_nobody_takes_do_not_delay_retries),
 		T(without_kubo_pins_stay_queued_and_go_on_when_it_is_back),
+		T(how_full_kubo_is_is_told_once_it_is_known_each_time_that_kubo_comes),
 		T(kubo_that_goes_during_a_pin_is_noticed_at_once),
 		T(an_update_is_used_when_its_source_is_pinned),
 		T(ten_origins_are_connected_and_none_is_waited_for),

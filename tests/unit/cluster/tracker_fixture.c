@@ -41,6 +41,13 @@ static void on_kubo(void *arg, bool up, const char *error)
 	f->downs += !up;
 }
 
+static void on_repo(void *arg)
+{
+	struct fix *f = arg;
+
+	f->repos++;
+}
+
 int fix_setup(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
@@ -77,7 +84,7 @@ void fix_start(struct fix *f)
 		.config = &f->config,
 		.pin_recover_interval_ms = 3600000,
 		.self = f->self,
-		.events = { .changed = on_changed, .kubo = on_kubo, .arg = f },
+		.events = { .changed = on_changed, .kubo = on_kubo, .repo = on_repo, .arg = f },
 	};
 
 	assert_int_equal(0, tracker_new(&opt, &f->t, NULL));
