@@ -105,6 +105,17 @@ static void on_kubo(void *arg, bool up, const char *error)
 	buf_deinit(&more);
 }
 
+void kubo_worked(struct cluster *c)
+{
+	if (c->members)
+		members_kubo_worked(c->members, c->opt.kubo_config->informer_trigger_interval);
+}
+
+static void on_worked(void *arg)
+{
+	kubo_worked(arg);
+}
+
 static void on_repo(void *arg)
 {
 	const struct cluster *c = arg;
@@ -422,7 +433,11 @@ int cluster_start(struct cluster *c, struct consensus *consensus, struct err *e)
 		.config = c->opt.tracker,
 		.pin_recover_interval_ms = c->opt.config->pin_recover_interval_ms,
 		.self = c->opt.self,
-		.events = { .changed = on_status, .kubo = on_kubo, .repo = on_repo, .arg = c },
+		.events = { .changed = on_status,
+			    .kubo = on_kubo,
+			    .repo = on_repo,
+			    .worked = on_worked,
+			    .arg = c },
 	};
 	int r = 0;
 

@@ -244,8 +244,9 @@ void informer_trigger(struct informer *i, int32_t interval)
 		return;
 	i->triggers = 0;
 	for (size_t k = 0; k < TOPICS_NR; k++)
-		if (k != PING)
+		if (k != PING && k != DISK)
 			take_turn(&i->turns[k]);
+	i->source.ask_repo(i->source.arg);
 }
 
 /* ---- life ---- */

@@ -21,6 +21,8 @@ struct informer;
 struct informer_source {
 	/* Bytes in use and allowed in Kubo, a moment ago. False: not known. */
 	bool (*repo)(void *arg, uint64_t *ret_size, uint64_t *ret_max);
+	/* Has Kubo say it anew; informer_publish_disk follows. */
+	void (*ask_repo)(void *arg);
 	uint64_t (*queued)(void *arg); /* pins waiting in the tracker */
 	uint64_t (*pins)(void *arg);   /* pinned here */
 	/* Appends the JSON of a ping: {"peer_name":..,"ipfs_id":..,"ipfs_addresses":[..]}. Where it
@@ -40,8 +42,9 @@ void informer_start(struct informer *i);
 void informer_publish_all(struct informer *i);
 /* Free space, or the repository's size, alone: it has become known. */
 void informer_publish_disk(struct informer *i);
-/* Kubo begins or has ended to pin something, or has collected garbage: every @interval-th time
- * (informer_trigger_interval; 0: never) all but the ping is published out of turn. */
+/* Kubo begins or has ended to pin something, or has ended to collect garbage or to take blocks:
+ * every @interval-th time (informer_trigger_interval; 0: never) all but the ping is published out
+ * of turn, free space once Kubo has said it anew. Source: ipfshttp.go, updateInformerMetric. */
 void informer_trigger(struct informer *i, int32_t interval);
 /* When a ping of now runs out, whoever sends it: after two monitor_ping_intervals. Unix time. */
 int64_t informer_ping_end_ns(const struct cluster_config *cfg);

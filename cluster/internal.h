@@ -59,6 +59,10 @@ void request_end(struct cluster_request *rq, int status);
 /* cluster.c: allocations are decided by what @monitor knows; NULL: this peer is alone. */
 int cluster_set_candidates(struct cluster *c, struct monitor *monitor);
 
+/* cluster.c: Kubo begins or has ended something that changes what others are told of it. Loop's
+ * thread. */
+void kubo_worked(struct cluster *c);
+
 /* cluster.c: a load, a list of changes or a cleanup has been committed. Loop's thread. */
 void pinset_replaced(struct cluster *c);
 

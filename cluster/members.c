@@ -333,6 +333,19 @@ void members_publish_disk(struct members *m)
 		informer_publish_disk(m->informer);
 }
 
+static void ask_repo(void *arg)
+{
+	const struct members *m = arg;
+
+	tracker_ask_repo(m->opt.tracker);
+}
+
+void members_kubo_worked(struct members *m, int32_t interval)
+{
+	if (!m->closing)
+		informer_trigger(m->informer, interval);
+}
+
 /* Only those that others could use: nothing is said where there are none. */
 static int ping_addresses(const struct tracker_kubo *k, json_t *doc)
 {
@@ -496,6 +509,7 @@ int members_new(const struct members_options *opt, struct members **ret, struct 
 					    .message = metric_came,
 					    .arg = m };
 	const struct informer_source source = { .repo = repo,
+						.ask_repo = ask_repo,
 						.queued = queued,
 						.pins = pins,
 						.ping = ping,

@@ -61,6 +61,9 @@ void members_ask_all(struct members *m);
 /* How full Kubo is is told now, and then by its period. */
 void members_publish_disk(struct members *m);
 
+/* As informer_trigger. */
+void members_kubo_worked(struct members *m, int32_t interval);
+
 /* Where a peer says that it and others are to be found. */
 void members_learn(struct members *m, const struct rpc_id *id);
 

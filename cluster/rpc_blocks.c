@@ -20,7 +20,7 @@ struct block {
 
 struct blocks {
 	struct rpc_wait wait;
-	struct kubo *kubo;
+	struct cluster *c;
 	struct list waiting;
 	size_t bytes; /* of memory for it */
 	struct block *current;
@@ -38,9 +38,10 @@ static void drop_waiting(struct blocks *x)
 	}
 }
 
-/* Unless Kubo reads from a block of it: then that one's end frees it. */
-static void blocks_free(struct blocks *x)
+/* Once. While Kubo reads from a block of it, that one's end frees it. */
+static void blocks_end(struct blocks *x)
 {
+	kubo_worked(x->c);
 	drop_waiting(x);
 	if (x->current)
 		kubo_cancel(x->putting);
@@ -50,14 +51,14 @@ static void blocks_free(struct blocks *x)
 
 static void blocks_gone(struct rpc_wait *w)
 {
-	blocks_free(container_of(w, struct blocks, wait));
+	blocks_end(container_of(w, struct blocks, wait));
 }
 
 static void blocks_fail(struct blocks *x, const char *why)
 {
 	rpc_fail(x->wait.call, "putting a block: %s", why);
 	x->wait.call = NULL;
-	blocks_free(x);
+	blocks_end(x);
 }
 
 static void on_put(void *arg, int status, const struct err *e);
@@ -73,14 +74,14 @@ static bool put_next(struct blocks *x)
 		if (!x->last)
 			return true;
 		gorpc_finish(x->wait.call);
-		free(x);
+		blocks_end(x);
 		return false;
 	}
 	x->current = container_of(x->waiting.next, struct block, link);
 	list_del(&x->current->link);
 	x->bytes -= sizeof(*x->current) + x->current->n;
-	r = kubo_block_put(x->kubo, &x->current->cid, x->current->data, x->current->n, on_put, x,
-			   &x->putting);
+	r = kubo_block_put(x->c->opt.kubo, &x->current->cid, x->current->data, x->current->n,
+			   on_put, x, &x->putting);
 	if (r == 0)
 		return true;
 	free(x->current);
@@ -96,7 +97,7 @@ static void on_put(void *arg, int status, const struct err *e)
 	free(x->current);
 	x->current = NULL;
 	if (!x->wait.call) {
-		blocks_free(x);
+		free(x);
 		return;
 	}
 	if (status < 0) {
@@ -131,7 +132,7 @@ static struct blocks *begin(struct rpc_server *s, struct gorpc_call *call)
 
 	if (!x)
 		return NULL;
-	x->kubo = s->c->opt.kubo;
+	x->c = s->c;
 	list_init(&x->waiting);
 	rpc_wait_begin(&x->wait, call, blocks_gone);
 	return x;

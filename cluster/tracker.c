@@ -37,6 +37,12 @@ void tracker_tell_now(struct tracker *t, const uint64_t *serials, unsigned n)
 	store_read_end(txn);
 }
 
+void tracker_tell_worked(struct tracker *t)
+{
+	if (t->opt.events.worked && !t->closing)
+		t->opt.events.worked(t->opt.events.arg);
+}
+
 /* ---- timers ---- */
 
 static void on_soon(uv_timer_t *timer)

@@ -32,8 +32,10 @@ struct tracker_events {
 			const char *error);
 	/* Kubo came or went; @error says why it is away. */
 	void (*kubo)(void *arg, bool up, const char *error);
-	/* How full Kubo is is known, for the first time since it came. */
+	/* How full Kubo is is known: for the first time since it came, or asked for. */
 	void (*repo)(void *arg);
+	/* Kubo begins or has ended to pin something, or has ended a garbage collection. */
+	void (*worked)(void *arg);
 	void *arg;
 };
 
@@ -103,6 +105,8 @@ struct tracker_kubo {
 	char addresses[4096];  /* one per line */
 };
 void tracker_kubo(struct tracker *t, struct tracker_kubo *ret);
+/* Has Kubo say how full it is, out of turn; events.repo follows, but for when it is away. */
+void tracker_ask_repo(struct tracker *t);
 
 /* Why this peer never unpins in Kubo (unpin_disable): the state of every unpin is unpin_error with
  * this text. NULL: it does. Any thread. */

@@ -54,6 +54,7 @@ static void on_done(void *arg, int status, const struct err *e)
 	pthread_mutex_unlock(&t->lock);
 	if (watch)
 		watch->done(watch, status, e);
+	tracker_tell_worked(t);
 	tracker_unuse(t);
 }
 

@@ -51,6 +51,7 @@ struct op {
 	struct cid update; /* pin_update, defined when it is to be tried */
 	bool cancelled;    /* forgets its result */
 	bool again;        /* OP_UNPIN for the sake of another mode: the pin is queued again */
+	bool pins;         /* Kubo was told to pin it */
 	struct kubo_call *call;
 	int64_t started_ms; /* of the call, monotonic */
 
@@ -86,6 +87,7 @@ struct tracker {
 	uv_timer_t probe;
 	int64_t backoff_ms;
 	struct kubo_call *id_call, *stat_call;
+	bool repo_due;          /* the next answer to it is told */
 	struct list background; /* connects to origins */
 
 	struct round *round;
@@ -134,6 +136,8 @@ void tracker_tell(struct tracker *t, const struct cid *cid, uint64_t serial, enu
 		  const char *error);
 /* The same with the states of pins as they are now. */
 void tracker_tell_now(struct tracker *t, const uint64_t *serials, unsigned n);
+/* Calls events.worked. */
+void tracker_tell_worked(struct tracker *t);
 
 /* tracker_save.c */
 void tracker_save(struct tracker *t);

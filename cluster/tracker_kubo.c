@@ -52,6 +52,7 @@ static void set_up(struct tracker *t, bool up, const char *error)
 	t->known.up = up;
 	t->known.since_ns = clock_now_ns();
 	t->known.repo_known = false;
+	t->repo_due = true;
 	snprintf(t->known.error, sizeof(t->known.error), "%s", error);
 	pthread_mutex_unlock(&t->lock);
 	if (t->opt.events.kubo)
@@ -100,14 +101,17 @@ static void keep_id(struct tracker *t, const struct kubo_id *id)
 
 static void keep_repo(struct tracker *t, const struct kubo_repo *repo)
 {
-	bool first = t->known.up && !t->known.repo_known;
+	bool due = t->known.up && t->repo_due;
 
 	pthread_mutex_lock(&t->lock);
 	t->known.repo = *repo;
 	t->known.repo_ns = clock_now_ns();
 	t->known.repo_known = t->known.up;
 	pthread_mutex_unlock(&t->lock);
-	if (first && t->opt.events.repo)
+	if (!due)
+		return;
+	t->repo_due = false;
+	if (t->opt.events.repo)
 		t->opt.events.repo(t->opt.events.arg);
 }
 
@@ -128,6 +132,13 @@ static void ask_repo(struct tracker *t)
 	tracker_use(t);
 	if (kubo_repo_stat(t->opt.kubo, on_repo, t, &t->stat_call) < 0)
 		tracker_unuse(t);
+}
+
+void tracker_ask_repo(struct tracker *t)
+{
+	t->repo_due = true;
+	if (t->known.up)
+		ask_repo(t);
 }
 
 static void on_id_failed(struct tracker *t, const struct err *e)

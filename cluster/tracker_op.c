@@ -63,7 +63,7 @@ void op_finish(struct op *op, enum status result, const char *error)
 static void end(struct op *op, enum status result, const char *error)
 {
 	struct tracker *t = op->t;
-	bool drop = op->cancelled || t->closing;
+	bool drop = op->cancelled || t->closing, pins = op->pins;
 
 	tracker_use(t);
 	leave(op);
@@ -73,6 +73,8 @@ static void end(struct op *op, enum status result, const char *error)
 	} else {
 		op_finish(op, result, error);
 	}
+	if (pins)
+		tracker_tell_worked(t);
 	tracker_unuse(t);
 }
 
@@ -153,6 +155,8 @@ static void on_update_kind(void *arg, int status, enum kubo_pin_kind kind, const
 
 static void pin(struct op *op)
 {
+	op->pins = true;
+	tracker_tell_worked(op->t);
 	if (cid_defined(&op->update) && op->want == WANT_RECURSIVE)
 		called(op, kubo_pin_ls_one(op->t->opt.kubo, &op->update, on_update_kind, op,
 					   &op->call));

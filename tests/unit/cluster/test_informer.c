@@ -42,6 +42,7 @@ struct fix {
 	uint64_t size, max, queued, pins;
 	const char *ping; /* NULL: it fails */
 	int publish;      /* what it returns */
+	unsigned asked_repo;
 	/* what was published: "SECONDS NAME=VALUE " each, names as asked for */
 	const char *only;
 	char log[1024];
@@ -56,6 +57,11 @@ static bool repo(void *arg, uint64_t *ret_size, uint64_t *ret_max)
 	*ret_size = f->size;
 	*ret_max = f->max;
 	return f->repo_known;
+}
+
+static void ask_repo(void *arg)
+{
+	((struct fix *)arg)->asked_repo++;
 }
 
 static uint64_t queued(void *arg)
@@ -113,6 +119,7 @@ static int setup(void **state)
 static void start(struct fix *f)
 {
 	struct informer_source source = { .repo = repo,
+					  .ask_repo = ask_repo,
 					  .queued = queued,
 					  .pins = pins,
 					  .ping = ping,
@@ -399,6 +406,9 @@ static void every_so_many_pins_all_but_the_ping_is_told(void **state)
 	struct fix *f = *state;
 
 	f->icfg.pinqueue_ttl_ms = 40000;
+	f->icfg.disk_ttl_ms = 30000;
+	f->repo_known = true;
+	f->max = 100;
 	start(f);
 	f->log[0] = '\0';
 	informer_trigger(f->i, 3);
@@ -406,6 +416,7 @@ static void every_so_many_pins_all_but_the_ping_is_told(void **state)
 	assert_string_equal("", f->log);
 	informer_trigger(f->i, 3);
 	assert_string_equal("0 pinqueue=0 ", f->log);
+	assert_int_equal(1, f->asked_repo); /* free space is told when Kubo has answered */
 	informer_trigger(f->i, 3);
 	informer_trigger(f->i, 3);
 	assert_string_equal("0 pinqueue=0 ", f->log);

@@ -30,7 +30,7 @@ static struct {
 	struct gossip_topic topic;
 	struct gorpc_request requests[16];
 	size_t n_requests, n_cancelled;
-	unsigned published, kept, learnt;
+	unsigned published, kept, learnt, asked_repo;
 	unsigned trusted;   /* a bit for each peer */
 	unsigned connected; /* as the host says */
 	uint64_t bad_tokens;
@@ -177,6 +177,11 @@ void gorpc_cancel(struct gorpc_request *r)
 void tracker_kubo(struct tracker *t, struct tracker_kubo *ret)
 {
 	*ret = kubo;
+}
+
+void tracker_ask_repo(struct tracker *t)
+{
+	net.asked_repo++;
 }
 
 bool crdt_trusts(const struct crdt_config *cfg, const struct peerid *self, const struct peerid *id)
@@ -560,6 +565,20 @@ static void how_full_kubo_is_is_told_while_it_is_there_and_known(void **state)
 	assert_int_equal(before + 1, net.published);
 }
 
+static void every_so_often_that_kubo_worked_our_metrics_are_told(void **state)
+{
+	struct fix *f = *state;
+	unsigned before = net.published;
+
+	for (int i = 0; i < 3; i++)
+		members_kubo_worked(f->m, 0);
+	members_kubo_worked(f->m, 2);
+	assert_int_equal(before, net.published);
+	members_kubo_worked(f->m, 2);
+	assert_int_equal(before + 1, net.published); /* the queue; there are no tags */
+	assert_int_equal(1, net.asked_repo);
+}
+
 static void the_network_is_looked_at_as_time_goes_by(void **state)
 {
 	struct fix *f = *state;
@@ -604,6 +623,7 @@ int main(void)
 		TEST(garbage_on_the_topic_makes_no_member),
 		TEST(there_are_only_so_many_members),
 		TEST(how_full_kubo_is_is_told_while_it_is_there_and_known),
+		TEST(every_so_often_that_kubo_worked_our_metrics_are_told),
 		TEST(the_network_is_looked_at_as_time_goes_by),
 	};
 

@@ -169,6 +169,32 @@ static void whoever_sends_may_go_at_any_time(void **state)
 	gorpc_fake_free(c);
 }
 
+/* Each brings our metrics, and with them the question how full Kubo is. */
+static void the_end_of_a_stream_is_work_of_kubo(void **state)
+{
+	struct fix *f = *state;
+	unsigned before = kubo_fake_calls(f->kubo, KUBO_FAKE_STAT);
+	struct gorpc_call *c = open_stream(f);
+
+	f->kubo_config.informer_trigger_interval = 1;
+	send_block(c, 1, 10);
+	fix_until(f, kubo_fake_open(f->kubo) == 0);
+	assert_int_equal(before, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	gorpc_fake_argument(c, NULL, 0);
+	fix_finished(f, c);
+	gorpc_fake_free(c);
+	assert_int_equal(before + 1, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	fix_until(f, kubo_fake_open(f->kubo) == 0);
+	c = open_stream(f);
+	send_block(c, 2, 10);
+	gorpc_fake_free(c); /* Kubo is at it */
+	fix_until(f, kubo_fake_open(f->kubo) == 0);
+	assert_int_equal(before + 2, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	assert_int_equal(0, tracker_gc(f->cluster->tracker, NULL));
+	fix_until(f, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT) == before + 3);
+	fix_until(f, kubo_fake_open(f->kubo) == 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_setup, fix_teardown)
 
 int main(void)
@@ -182,6 +208,7 @@ int main(void)
 		T(a_block_that_kubo_refuses_ends_it),
 		T(what_is_no_block_ends_it),
 		T(whoever_sends_may_go_at_any_time),
+		T(the_end_of_a_stream_is_work_of_kubo),
 	};
 
 	return cmocka_run_group_tests_name("rpc_blocks", tests, NULL, NULL);

@@ -199,6 +199,51 @@ static void how_full_kubo_is_is_told_once_it_is_known_each_time_that_kubo_comes(
 	assert_int_equal(2, f->repos);
 }
 
+static void how_full_kubo_is_is_told_when_it_is_asked_for(void **state)
+{
+	struct fix *f = *state;
+
+	fix_run(f);
+	assert_int_equal(1, f->repos);
+	tracker_ask_repo(f->t);
+	tracker_ask_repo(f->t); /* one call at a time */
+	fix_settle(f, 0);
+	assert_int_equal(2, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	assert_int_equal(2, f->repos);
+	kubo_fake_away(f->kubo, true);
+	probe(f);
+	tracker_ask_repo(f->t);
+	fix_settle(f, 0);
+	assert_int_equal(2, kubo_fake_calls(f->kubo, KUBO_FAKE_STAT));
+	assert_int_equal(2, f->repos);
+}
+
+static void beginning_and_end_of_each_pin_is_told(void **state)
+{
+	struct fix *f = *state;
+
+	fix_run(f);
+	kubo_fake_hold(f->kubo, KUBO_FAKE_ADD, true);
+	fix_add(f, 1);
+	fix_settle(f, 1);
+	assert_int_equal(1, f->worked);
+	kubo_fake_hold(f->kubo, KUBO_FAKE_ADD, false);
+	fix_settle(f, 0);
+	assert_int_equal(2, f->worked);
+	kubo_fake_fail(f->kubo, KUBO_FAKE_ADD, -EREMOTEIO, "no");
+	fix_pinned(f, 2);
+	assert_int_equal(4, f->worked);
+	fix_set_kubo(f, 3, KUBO_RECURSIVE); /* nothing to do */
+	fix_pinned(f, 3);
+	fix_del(f, 1);
+	fix_after(f, 3);
+	assert_int_equal(1, kubo_fake_calls(f->kubo, KUBO_FAKE_RM));
+	assert_int_equal(4, f->worked);
+	assert_int_equal(0, tracker_gc(f->t, NULL));
+	fix_settle(f, 0);
+	assert_int_equal(5, f->worked);
+}
+
 static void kubo_that_goes_during_a_pin_is_noticed_at_once(void **state)
 {
 	struct fix *f = *state;
@@ -333,6 +378,8 @@ int main(void)
 		T(expired_pins_that_nobody_takes_do_not_delay_retries),
 		T(without_kubo_pins_stay_queued_and_go_on_when_it_is_back),
 		T(how_full_kubo_is_is_told_once_it_is_known_each_time_that_kubo_comes),
+		T(how_full_kubo_is_is_told_when_it_is_asked_for),
+		T(beginning_and_end_of_each_pin_is_told),
 		T(kubo_that_goes_during_a_pin_is_noticed_at_once),
 		T(an_update_is_used_when_its_source_is_pinned),
 		T(ten_origins_are_connected_and_none_is_waited_for),

@@ -48,6 +48,13 @@ static void on_repo(void *arg)
 	f->repos++;
 }
 
+static void on_worked(void *arg)
+{
+	struct fix *f = arg;
+
+	f->worked++;
+}
+
 int fix_setup(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
@@ -84,7 +91,11 @@ void fix_start(struct fix *f)
 		.config = &f->config,
 		.pin_recover_interval_ms = 3600000,
 		.self = f->self,
-		.events = { .changed = on_changed, .kubo = on_kubo, .repo = on_repo, .arg = f },
+		.events = { .changed = on_changed,
+			    .kubo = on_kubo,
+			    .repo = on_repo,
+			    .worked = on_worked,
+			    .arg = f },
 	};
 
 	assert_int_equal(0, tracker_new(&opt, &f->t, NULL));

@@ -23,7 +23,7 @@ struct fix {
 	/* events */
 	unsigned changed[STATUS_NR];
 	char error[STATUS_ERROR_MAX];
-	unsigned ups, downs, repos;
+	unsigned ups, downs, repos, worked;
 };
 
 extern int64_t fix_now_ns; /* the clock */
