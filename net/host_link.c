@@ -122,11 +122,26 @@ static void count_failure(struct host *h, const struct conn *c, const struct err
 		h->counts.bad_handshake++;
 }
 
+/* Whoever it was with: at debug, since it is a stranger's to cause. */
+static void log_end(const struct conn *c, const struct err *why)
+{
+	struct buf remote = BUF_INIT(0);
+	struct multiaddr a;
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	announce_address_of(conn_remote(c), &a);
+	if (multiaddr_format(&a, &remote) == 0 && buf_terminate(&remote) == 0)
+		log_dbg("the connection with %s ended: %s", (const char *)remote.data, why->msg);
+	buf_deinit(&remote);
+}
+
 static void end(struct link *l, const struct err *why)
 {
 	struct host *h = l->host;
 	struct peer *p = l->peer;
 
+	log_end(l->conn, why);
 	if (conn_opened_ms(l->conn) == 0)
 		count_failure(h, l->conn, why);
 	if (l->dial)
@@ -137,7 +152,6 @@ static void end(struct link *l, const struct err *why)
 	h->n_links--;
 	if (!p)
 		return;
-	log_dbg("a connection ended: %s", why->msg);
 	p->n_links--;
 	peer_lost(h, p);
 }
