@@ -1,5 +1,6 @@
 #include "net/pubsub.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -40,7 +41,8 @@ struct peer {
 	uint64_t retry_ms; /* 0: no time set */
 	struct stream *in; /* its own */
 	struct frame_reader frames;
-	bool reading; /* of it: it must not go away now */
+	size_t partial; /* memory of a frame that has begun */
+	bool reading;   /* of it: it must not go away now */
 };
 
 struct strike {
@@ -57,6 +59,7 @@ struct pubsub {
 	struct list peers[BUCKETS];
 	struct strike strikes[STRIKES_KEPT]; /* a ring */
 	size_t n_strikes;                    /* ever */
+	size_t partial;                      /* of all peers */
 	struct buf frame;                    /* being sent */
 	uv_timer_t timer;
 	void (*closed)(void *arg);
@@ -99,12 +102,27 @@ static struct peer *get(struct pubsub *p, const struct peerid *id)
 	return peer;
 }
 
+static void count_partial(struct peer *peer)
+{
+	size_t was = peer->partial;
+
+	peer->partial = peer->frames.body.cap;
+	peer->p->partial += peer->partial - was;
+}
+
+/* What has come of a frame means nothing any more. */
+static void clear_frames(struct peer *peer)
+{
+	frame_reader_clear(&peer->frames);
+	count_partial(peer);
+}
+
 /* Frees it when nothing is left of it. */
 static void let_go(struct peer *peer)
 {
 	if (peer->connected || peer->out || peer->in || peer->reading)
 		return;
-	frame_reader_clear(&peer->frames);
+	clear_frames(peer);
 	list_del(&peer->bucket);
 	free(peer);
 }
@@ -238,7 +256,7 @@ static void end_in(struct peer *peer)
 {
 	peer->in = NULL;
 	if (!peer->reading)
-		frame_reader_clear(&peer->frames);
+		clear_frames(peer);
 	gossip_peer_silent(peer->p->gossip, &peer->id);
 }
 
@@ -258,6 +276,26 @@ static void refuse(struct peer *peer, int err, const struct err *why)
 		log_info("%s: %s, resetting its stream", id, why->msg);
 	stream_reset(peer->in, YAMUX_RESET_PROTOCOL);
 	end_in(peer);
+}
+
+static void greedier(struct peer *peer, void *arg)
+{
+	struct peer **most = arg;
+
+	if (!*most || peer->partial > (*most)->partial)
+		*most = peer;
+}
+
+/* What has begun takes too much memory. Where it was an honest peer, it opens its stream anew. */
+static void relieve(struct pubsub *p)
+{
+	struct peer *most = NULL;
+
+	each_peer(p, greedier, &most);
+	assert(most && most->in && !most->reading);
+	stream_reset(most->in, YAMUX_RESET_LIMIT);
+	end_in(most);
+	let_go(most);
 }
 
 struct reading {
@@ -280,6 +318,7 @@ static int on_frame(void *arg, const uint8_t *frame, size_t n)
 static void on_in_data(void *arg, struct stream *s, const uint8_t *p, size_t n)
 {
 	struct peer *peer = arg;
+	struct pubsub *pubsub = peer->p;
 	struct err e = { 0 };
 	struct reading r = { peer, s, &e };
 	int err;
@@ -288,10 +327,14 @@ static void on_in_data(void *arg, struct stream *s, const uint8_t *p, size_t n)
 	err = frame_feed(&peer->frames, p, n, on_frame, &r, &e);
 	peer->reading = false;
 	if (peer->in != s)
-		frame_reader_clear(&peer->frames);
+		clear_frames(peer);
 	else if (err < 0)
 		refuse(peer, err, &e);
+	else
+		count_partial(peer);
 	let_go(peer);
+	while (pubsub->partial > PUBSUB_PARTIAL_MAX)
+		relieve(pubsub);
 }
 
 static void on_in_eof(void *arg, struct stream *s)

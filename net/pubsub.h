@@ -10,6 +10,9 @@
 
 /* Bytes waiting for one peer; more is dropped, as in the reference. */
 #define PUBSUB_QUEUE_MAX (1u << 20)
+/* Bytes of frames that have begun, of all peers: beyond it whoever has sent the most loses its
+ * stream. */
+#define PUBSUB_PARTIAL_MAX (48u << 20)
 /* A peer whose frames were malformed so often within so long is not read while that holds. */
 #define PUBSUB_STRIKES_MAX 4
 #define PUBSUB_STRIKES_MS (10 * 60 * 1000)

@@ -560,6 +560,49 @@ static void what_is_malformed_resets_that_stream_alone(void **state)
 	stop(&b);
 }
 
+/* Whoever has begun the most loses its stream; that is no offence. */
+static void frames_that_have_begun_are_limited(void **state)
+{
+	enum {
+		GREEDY = 60,
+		BEGUN = (1 << 20) - 1
+	};
+	struct stream *greedy[GREEDY], *modest, *s;
+	uint8_t *p = calloc(1, BEGUN);
+	unsigned gone = 0;
+	struct bench b;
+
+	assert_non_null(p);
+	memcpy(p, "\x80\x80\x40", 3); /* a frame of 1 MiB */
+	start(&b);
+	modest = inbound_with(&b, GREEDY + 1, "\x05\x12", 2);
+	for (unsigned i = 0; i < GREEDY; i++) {
+		greedy[i] = s = host_fake_inbound(b.host, id_of(i + 1), V12);
+		for (size_t at = 0; at < BEGUN && stream_fake_state(s) == STREAM_OPEN; at += 65536)
+			stream_fake_data(s, p + at, BEGUN - at < 65536 ? BEGUN - at : 65536);
+	}
+	for (unsigned i = 0; i < GREEDY; i++)
+		gone += stream_fake_state(greedy[i]) == STREAM_RESET &&
+			stream_fake_code(greedy[i]) == YAMUX_RESET_LIMIT;
+	/* A little is of the modest one. */
+	assert_int_equal(GREEDY - (PUBSUB_PARTIAL_MAX / (1 << 20) - 1), gone);
+	assert_int_equal(STREAM_OPEN, stream_fake_state(modest));
+	stream_fake_data(modest, "\x03\x00\x00\x00", 4); /* that was malformed */
+	assert_int_equal(YAMUX_RESET_PROTOCOL, stream_fake_code(modest));
+	/* What is given back can be used again. */
+	for (unsigned i = 0; i < GREEDY; i++)
+		host_fake_up(b.host, id_of(i + 1), V12, false);
+	for (unsigned i = 0; i < GREEDY; i++)
+		host_fake_down(b.host, id_of(i + 1));
+	s = host_fake_inbound(b.host, id_of(1), V12);
+	stream_fake_data(s, p, BEGUN);
+	assert_int_equal(STREAM_OPEN, stream_fake_state(s));
+	say_message(host_fake_inbound(b.host, id_of(1), V12), 3, 1, "a");
+	assert_string_equal("3 via 1:a;", delivered(&b));
+	stop(&b);
+	free(p);
+}
+
 static void who_is_malformed_often_is_not_read_for_a_while(void **state)
 {
 	struct stream *s;
@@ -659,6 +702,7 @@ int main(void)
 		cmocka_unit_test(a_second_stream_takes_the_place_of_the_first),
 		cmocka_unit_test(a_stream_that_ends_takes_the_subscriptions_along),
 		cmocka_unit_test(what_is_malformed_resets_that_stream_alone),
+		cmocka_unit_test(frames_that_have_begun_are_limited),
 		cmocka_unit_test(who_is_malformed_often_is_not_read_for_a_while),
 		cmocka_unit_test(a_peer_may_go_away_while_its_message_is_delivered),
 		cmocka_unit_test(a_host_that_serves_no_more_is_an_error),
