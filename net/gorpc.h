@@ -23,8 +23,9 @@
 #define GORPC_CALLS_MAX 64                 /* under way of one peer; more are refused */
 #define GORPC_ERROR_TEXT_MAX 1024          /* of a peer's error; cut */
 #define GORPC_CALLER_BYTES_MAX (16u << 20) /* of arguments of one peer that wait; more: refused */
-#define GORPC_ARGUMENT_MS 30000 /* for a caller to say which method and with what argument */
-#define GORPC_IDLE_MS 30000     /* without a byte of a streaming call without time limit */
+#define GORPC_BYTES_MAX (64u << 20) /* and of all: the largest of who has the most is refused */
+#define GORPC_ARGUMENT_MS 30000     /* for a caller to say which method and with what argument */
+#define GORPC_IDLE_MS 30000         /* without a byte of a streaming call without time limit */
 
 enum gorpc_error {        /* ErrType on the wire */
 	GORPC_METHOD = 0, /* returned by the method */

@@ -11,6 +11,7 @@ struct gorpc {
 	struct host *host;
 	const struct gorpc_config *cfg;
 	struct list callers;  /* peers with calls that we serve */
+	size_t waiting;       /* bytes in all of those */
 	struct list requests; /* calls of ours */
 	uv_timer_t timer;
 	uint64_t wake_at; /* ms; when the timer fires */

@@ -107,6 +107,7 @@ static void detach(struct gorpc_call *c)
 	enter(c);
 	c->stream = NULL;
 	k->waiting -= c->waiting;
+	c->g->waiting -= c->waiting;
 	list_del(&c->item);
 	k->n_calls--;
 	caller_settle(k);
@@ -250,16 +251,44 @@ static void take_eof(struct gorpc_call *c)
 		take_argument(c, NULL, 0);
 }
 
-/* What waits counts against the peer. */
+/* Of whoever has the most waiting here, the call with the most: @mine, or one that nobody is
+ * looking at. */
+static struct gorpc_call *largest(const struct gorpc *g, const struct gorpc_call *mine)
+{
+	struct gorpc_call *call = NULL;
+	struct caller *most = NULL;
+	struct list *it;
+
+	list_each (it, &g->callers) {
+		struct caller *k = container_of(it, struct caller, item);
+
+		if (!most || k->waiting > most->waiting)
+			most = k;
+	}
+	list_each (it, &most->calls) {
+		struct gorpc_call *c = container_of(it, struct gorpc_call, item);
+
+		if ((c->busy == 0 || c == mine) && (!call || c->waiting > call->waiting))
+			call = c;
+	}
+	return call;
+}
+
+/* What waits counts against the peer, and against all of them. */
 static void account(struct gorpc_call *c)
 {
+	struct gorpc *g = c->g;
 	struct caller *k = c->caller;
 	size_t waiting = gorpc_frames_waiting(&c->frames);
+	struct gorpc_call *large;
 
 	k->waiting = k->waiting - c->waiting + waiting;
+	g->waiting = g->waiting - c->waiting + waiting;
 	c->waiting = waiting;
 	if (k->waiting > GORPC_CALLER_BYTES_MAX)
 		refuse(c, GORPC_SERVER, "too much of your calls waits here");
+	while (g->waiting > GORPC_BYTES_MAX && (large = largest(g, c)))
+		refuse(large, GORPC_SERVER, "too much of all calls waits here");
 }
 
 /* Whether an argument could be given to the method now. */
