@@ -252,7 +252,7 @@ static void set_alive(struct members *m, struct entry *en, bool alive)
 	pthread_mutex_unlock(&m->lock);
 	if (m->opt.events.alive)
 		m->opt.events.alive(m->opt.events.arg, &en->peer, alive);
-	if (alive) /* a member is to be reached directly */
+	if (alive && en->trusted) /* is to be reached directly; others may come to us */
 		host_keep(m->opt.host, &en->peer);
 }
 
@@ -269,6 +269,11 @@ static void metric_came(void *arg, const struct peerid *author, const struct pee
 		return;
 	if (metric_decode(p, n, &metric, &e) < 0) {
 		log_dbg("a metric that cannot be read: %s", e.msg);
+		return;
+	}
+	/* Each peer publishes its own, and its signature is all that tells who there is. */
+	if (!peerid_equal(&metric.peer, author)) {
+		log_dbg("a metric of another peer than its author, dropping it");
 		return;
 	}
 	monitor_put(m->monitor, &metric, clock_now_ns(), &was_alive);

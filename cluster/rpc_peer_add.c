@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cluster/rpc_internal.h"
+#include "consensus/crdt/crdt_net.h"
 
 #define ID_MEMORY_MAX (1u << 20) /* for decoding it */
 
@@ -63,7 +64,8 @@ static void on_id(void *arg, const uint8_t *p, size_t n)
 	if (r == 0) {
 		if (s->c->members)
 			members_learn(s->c->members, &id);
-		host_keep(s->host, &x->peer);
+		if (crdt_trusts(s->c->opt.crdt, &s->c->opt.self, &x->peer))
+			host_keep(s->host, &x->peer);
 		r = encode(s, &id, &bump, &x->out);
 		if (r < 0)
 			err_sys(&x->error, r, "its ID cannot be passed on");

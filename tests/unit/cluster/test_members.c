@@ -305,9 +305,9 @@ static void down(unsigned i)
 	net.watch->down(net.watch, &id);
 }
 
-static void ping_of(unsigned i, int64_t seconds)
+static void ping_by(unsigned author, unsigned i, int64_t seconds)
 {
-	const struct peerid id = peer(i);
+	const struct peerid by = peer(author), id = peer(i);
 	const struct metric m = { .name = "ping",
 				  .name_len = 4,
 				  .value = "{}",
@@ -318,8 +318,13 @@ static void ping_of(unsigned i, int64_t seconds)
 	struct buf out = BUF_INIT(0);
 
 	assert_int_equal(0, metric_encode(&m, &out));
-	net.topic.message(net.topic.arg, &id, &id, out.data, out.len);
+	net.topic.message(net.topic.arg, &by, &by, out.data, out.len);
 	buf_deinit(&out);
+}
+
+static void ping_of(unsigned i, int64_t seconds)
+{
+	ping_by(i, i, seconds);
 }
 
 static void answer(size_t request, unsigned as)
@@ -424,9 +429,11 @@ static void members_are_listed_in_the_order_of_their_ids_and_we_are_none(void **
 	assert_members(f, "1a 4a 9a ");
 }
 
-static void a_living_member_is_kept_connected(void **state)
+static void a_living_member_is_kept_connected_where_it_is_trusted(void **state)
 {
+	net.trusted = 1u << 3;
 	ping_of(3, 30);
+	ping_of(4, 30);
 	assert_int_equal(1u << 3, net.kept);
 }
 
@@ -526,6 +533,16 @@ static void garbage_on_the_topic_makes_no_member(void **state)
 	assert_members(f, "");
 }
 
+static void nobody_is_made_a_member_by_another(void **state)
+{
+	struct fix *f = *state;
+	const struct peerid id = peer(2);
+
+	ping_by(1, 2, 30);
+	assert_members(f, "");
+	assert_false(monitor_is_alive(members_monitor(f->m), &id, now_ns));
+}
+
 static void there_are_only_so_many_members(void **state)
 {
 	struct fix *f = *state;
@@ -613,7 +630,7 @@ int main(void)
 		TEST(a_peer_is_a_member_while_it_is_alive_or_connected),
 		TEST(a_peer_that_was_seen_counts_for_two_intervals_of_pings),
 		TEST(members_are_listed_in_the_order_of_their_ids_and_we_are_none),
-		TEST(a_living_member_is_kept_connected),
+		TEST(a_living_member_is_kept_connected_where_it_is_trusted),
 		TEST(a_member_is_asked_when_it_comes_and_every_thirty_seconds),
 		TEST(a_peer_of_the_reference_has_time_to_start_before_it_is_asked),
 		TEST(what_it_said_is_shown_with_its_time),
@@ -621,6 +638,7 @@ int main(void)
 		TEST(an_answer_in_the_name_of_another_counts_for_nothing),
 		TEST(addresses_that_it_told_of_are_learnt),
 		TEST(garbage_on_the_topic_makes_no_member),
+		TEST(nobody_is_made_a_member_by_another),
 		TEST(there_are_only_so_many_members),
 		TEST(how_full_kubo_is_is_told_while_it_is_there_and_known),
 		TEST(every_so_often_that_kubo_worked_our_metrics_are_told),

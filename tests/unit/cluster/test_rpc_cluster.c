@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "net/host_internal.h"
 #include "tests/unit/cluster/rpc_fixture.h"
 
 static const struct buf nothing = { .data = (uint8_t *)(uintptr_t) "\x80", .len = 1 };
@@ -246,6 +247,24 @@ static void a_peer_that_is_added_is_asked_and_learnt(void **state)
 	f->closed = false;
 }
 
+/* A stranger may come back by itself, and costs nothing until then. */
+static void a_peer_that_is_added_is_kept_where_it_is_trusted(void **state)
+{
+	struct fix *f = *state;
+	const struct peerid *const added[] = { &f->friend, &f->stranger };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct gorpc_call *c = peer_add(f, added[i]);
+		const struct rpc_id id = { .peer = *added[i] };
+
+		say_id(f, &id);
+		fix_finished(f, c);
+		gorpc_fake_free(c);
+	}
+	assert_non_null(peer_find(f->host, &f->friend));
+	assert_null(peer_find(f->host, &f->stranger));
+}
+
 static void a_peer_that_knows_us_is_not_told_twice(void **state)
 {
 	struct fix *f = *state;
@@ -404,6 +423,7 @@ int main(void)
 		T(peers_begins_with_this_peer),
 		T(peers_cannot_be_removed),
 		T(a_peer_that_is_added_is_asked_and_learnt),
+		T(a_peer_that_is_added_is_kept_where_it_is_trusted),
 		T(a_peer_that_knows_us_is_not_told_twice),
 		T(a_peer_that_is_added_must_answer_for_itself),
 		T(adding_us_tells_who_we_are),
