@@ -158,12 +158,40 @@ int host_connect(struct host *h, const struct peerid *peer, host_connect_done do
 	return r;
 }
 
+static size_t count_kept(const struct host *h)
+{
+	struct list *it;
+	size_t n = 0;
+
+	list_each (it, &h->peers)
+		n += container_of(it, struct peer, item)->kept;
+	return n;
+}
+
+/* Those that are known for longest stay: who comes in numbers, to be kept, takes no place of
+ * theirs. */
+static void drop_last_kept(struct host *h)
+{
+	for (struct list *it = h->peers.prev; it != &h->peers; it = it->prev) {
+		struct peer *p = container_of(it, struct peer, item);
+
+		if (!p->kept || peer_link(p))
+			continue;
+		p->kept = false;
+		addrbook_keep(h->book, &p->id, false, host_now(h));
+		peer_settle(h, p);
+		return;
+	}
+}
+
 void host_keep(struct host *h, const struct peerid *peer)
 {
 	struct peer *p;
 
 	if (h->closing || is_self(h, peer) || peer_make(h, peer, &p) < 0)
 		return;
+	if (!p->kept && count_kept(h) == HOST_KEPT_MAX)
+		drop_last_kept(h);
 	addrbook_keep(h->book, peer, true, host_now(h));
 	if (!p->kept) {
 		p->kept = true;

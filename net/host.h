@@ -25,6 +25,7 @@
 #define HOST_CONNECTIONS_MAX 512 /* in all */
 #define HOST_UPGRADING_MAX 64    /* inbound ones whose peer is not known yet */
 #define HOST_PER_PEER_MAX 4      /* connections of one peer */
+#define HOST_KEPT_MAX 1024       /* peers of host_keep */
 #define HOST_DIALS_MAX 16        /* peers that are dialled at a time; others wait */
 
 struct host;
@@ -109,7 +110,8 @@ typedef void (*host_connect_done)(void *arg, const struct peerid *peer, int stat
 				  const struct err *why);
 int host_connect(struct host *h, const struct peerid *peer, host_connect_done done, void *arg);
 /* From now on the peer is dialled whenever it is not connected: at once, then after 5 s, doubling
- * to 5 minutes, with jitter. Its connections are not trimmed, its addresses not forgotten. */
+ * to 5 minutes, with jitter. Its connections are not trimmed, its addresses not forgotten. Where
+ * there are too many, the last one that is not connected is kept no more. */
 void host_keep(struct host *h, const struct peerid *peer);
 /* Ends its connections, calling the owners of streams from within, and what host_keep began. */
 void host_disconnect(struct host *h, const struct peerid *peer);

@@ -269,6 +269,37 @@ static void peers_that_are_kept_are_spared(void **state)
 	assert_true(is_connected(f, 0) && is_connected(f, 2));
 }
 
+static size_t count_kept(const struct host *h)
+{
+	struct list *it;
+	size_t n = 0;
+
+	list_each (it, &h->peers)
+		n += container_of(it, struct peer, item)->kept;
+	return n;
+}
+
+static void only_so_many_are_kept_and_those_that_came_first_stay(void **state)
+{
+	struct hosts *f = *state;
+	struct peerid id;
+
+	host_keep(f->a->h, &strangers[0].id.id);
+	for (uint32_t i = 1; i < HOST_KEPT_MAX + 100; i++) {
+		uint8_t key[32] = { 0 };
+
+		memcpy(key, &i, sizeof(i));
+		peerid_from_ed25519(key, &id);
+		host_keep(f->a->h, &id);
+		hosts_time(f, 0);
+	}
+	assert_int_equal(HOST_KEPT_MAX, count_kept(f->a->h));
+	assert_true(peer_find(f->a->h, &strangers[0].id.id)->kept);
+	assert_true(peer_find(f->a->h, &id)->kept);
+	host_disconnect(f->a->h, &strangers[0].id.id);
+	assert_int_equal(HOST_KEPT_MAX - 1, count_kept(f->a->h));
+}
+
 static void without_a_mark_none_goes(void **state)
 {
 	struct hosts *f = *state;
@@ -395,6 +426,7 @@ int main(void)
 		TEST(no_more_go_than_are_too_many),
 		TEST(young_connections_are_spared),
 		TEST(peers_that_are_kept_are_spared),
+		TEST(only_so_many_are_kept_and_those_that_came_first_stay),
 		TEST(without_a_mark_none_goes),
 		TEST(pings_are_answered),
 		TEST(a_peer_has_so_many_pings_and_no_more),
