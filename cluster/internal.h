@@ -6,6 +6,7 @@
 #include "cluster/cluster.h"
 #include "cluster/survey.h"
 #include "util/list.h"
+#include "util/rate.h"
 
 struct expiry {
 	int64_t second; /* of the last pin that was looked at */
@@ -35,6 +36,7 @@ struct cluster {
 	bool tick_open;
 	struct expiry expiry;
 	struct list repins; /* the first is under way */
+	struct rate stranger_lines;
 	bool keep_failed;   /* the dump of before a burst, since the last tick */
 	unsigned under_way; /* requests that have not ended; loop's thread */
 	bool closing;

@@ -15,10 +15,29 @@
 
 #define PEER_MEMBER_MAX (PEERID_TEXT_MAX + METRIC_NAME_MAX + 64)
 
+/* A peer that is not trusted by name can be anybody, and come and go as often as it likes: beyond
+ * so many lines at once, which is as many as there are members at most, there are no more of them.
+ */
+#define STRANGER_LINES MEMBERS_MAX
+#define STRANGER_LINE_MS 1000
+
+static bool is_told_of(struct cluster *c, const struct peerid *peer)
+{
+	const struct crdt_config *crdt = c->opt.crdt;
+
+	for (size_t i = 0; i < crdt->trusted_peers.n; i++)
+		if (peerid_equal(&crdt->trusted_peers.v[i], peer))
+			return true;
+	return rate_take(&c->stranger_lines, STRANGER_LINES, STRANGER_LINE_MS,
+			 (uint64_t)clock_mono_ms());
+}
+
 static void on_alive(void *arg, const struct peerid *peer, bool alive)
 {
 	char id[PEERID_TEXT_MAX], more[PEER_MEMBER_MAX];
 
+	if (!is_told_of(arg, peer))
+		return;
 	peerid_format(peer, id);
 	snprintf(more, sizeof(more), "\"peer\":\"%s\"", id);
 	event_line(arg, alive ? "peer_up" : "peer_down", more);
@@ -32,6 +51,8 @@ static void on_alert(void *arg, const struct monitor_alert *a)
 
 	if (strcmp(a->name, MONITOR_PING) == 0)
 		repin_from(arg, &a->peer);
+	if (!is_told_of(arg, &a->peer))
+		return;
 	peerid_format(&a->peer, id);
 	for (const char *p = a->name; *p; p++)
 		if (*p < ' ' || *p == '"' || *p == '\\')

@@ -6,9 +6,14 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/rate.h"
 
 #define LOG_AREA "monitor"
 #include "util/log.h"
+
+/* Lines of wrong clocks at once, and then one in a time: a peer may say any time. */
+#define SKEW_LINES 10
+#define SKEW_LINE_MS 60000
 
 /* The latest metric of one name and peer. */
 struct latest {
@@ -29,6 +34,7 @@ struct list {
 struct monitor {
 	void (*alert)(void *arg, const struct monitor_alert *a);
 	void *alert_arg;
+	struct rate skew_lines; /* loop's thread */
 
 	pthread_mutex_t lock;                  /* what follows */
 	struct list *lists[MONITOR_NAMES_MAX]; /* by the bytes of the names */
@@ -282,7 +288,8 @@ int monitor_put(struct monitor *m, const struct metric *metric, int64_t now_ns, 
 		*ret_was_alive = is_alive(m, &metric->peer, now_ns);
 	r = put(m, metric, now_ns);
 	pthread_mutex_unlock(&m->lock);
-	if (r == 1)
+	if (r == 1 &&
+	    rate_take(&m->skew_lines, SKEW_LINES, SKEW_LINE_MS, (uint64_t)clock_mono_ms()))
 		warn_of_skew(metric, now_ns);
 	return r < 0 ? r : 0;
 }

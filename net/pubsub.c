@@ -9,12 +9,15 @@
 #include "net/yamux.h"
 #include "types/hash.h"
 #include "util/container.h"
+#include "util/rate.h"
 
 #define LOG_AREA "pubsub"
 #include "util/log.h"
 
 #define BUCKETS 64
 #define STRIKES_KEPT 256 /* of all peers; the oldest go first */
+#define REFUSAL_LINES 20 /* at once; then one in a time, the others at debug */
+#define REFUSAL_LINE_MS 10000
 
 /* What we speak, the best first. */
 static const struct {
@@ -59,8 +62,9 @@ struct pubsub {
 	struct list peers[BUCKETS];
 	struct strike strikes[STRIKES_KEPT]; /* a ring */
 	size_t n_strikes;                    /* ever */
-	size_t partial;                      /* of all peers */
-	struct buf frame;                    /* being sent */
+	struct rate refusal_lines;
+	size_t partial;   /* of all peers */
+	struct buf frame; /* being sent */
 	uv_timer_t timer;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -270,7 +274,9 @@ static void refuse(struct peer *peer, int err, const struct err *why)
 	if (err != -ENOMEM)
 		p->strikes[p->n_strikes++ % STRIKES_KEPT] =
 		    (struct strike){ peer->id, uv_now(p->loop) };
-	if (is_ignored(p, &peer->id))
+	if (!rate_take(&p->refusal_lines, REFUSAL_LINES, REFUSAL_LINE_MS, uv_now(p->loop)))
+		log_dbg("%s: %s", id, why->msg);
+	else if (is_ignored(p, &peer->id))
 		log_warn("%s: %s, not reading it for a while", id, why->msg);
 	else
 		log_info("%s: %s, resetting its stream", id, why->msg);
