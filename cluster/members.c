@@ -17,7 +17,6 @@
 #include "util/log.h"
 
 #define TICK_MS 1000
-#define OWN_AGENT "pinfs/"
 #define PING_ADDRESSES_MAX 16    /* of Kubo */
 #define ID_MEMORY_MAX (1u << 20) /* for decoding one answer */
 
@@ -205,16 +204,6 @@ void members_ask_all(struct members *m)
 
 /* ---- who is there ---- */
 
-/* A peer of the reference (1.1.6) that is asked who it is while it starts, between opening its port
- * and joining its parts, dies of it: nil pointer in gorpc, from consensus/crdt Peers(). */
-static void ask_first(struct members *m, struct entry *en)
-{
-	if (strncmp(en->agent, OWN_AGENT, strlen(OWN_AGENT)) == 0)
-		ask(m, en);
-	else
-		en->next_ask = now_ms(m) + MEMBERS_FIRST_ASK_MS;
-}
-
 static void peer_up(struct host_watch *w, const struct peerid *peer)
 {
 	struct members *m = container_of(w, struct members, watch);
@@ -227,7 +216,7 @@ static void peer_up(struct host_watch *w, const struct peerid *peer)
 	en->connected = true;
 	snprintf(en->agent, sizeof(en->agent), "%s", host_agent(m->opt.host, peer));
 	pthread_mutex_unlock(&m->lock);
-	ask_first(m, en);
+	ask(m, en);
 	informer_publish_all(m->informer); /* so that it knows us at once */
 }
 

@@ -21,7 +21,6 @@
 #define MEMBERS_TOPIC "monitor.metrics"
 #define MEMBERS_MAX 512               /* peers that something is remembered of */
 #define MEMBERS_ASK_MS 30000          /* between two questions to a member */
-#define MEMBERS_FIRST_ASK_MS 3000     /* until the first, where it is not a pinfs */
 #define MEMBERS_SAID_MAX (128u << 10) /* bytes of an answer that are kept to be passed on */
 #define MEMBERS_ANSWER_MS 15000       /* for one answer, as in the reference */
 

@@ -105,7 +105,7 @@ go_sees() {
 
 @test "what is announced is what the configuration says, without what it forbids" {
 	wait_for 30 go_sees 2 /dns6/host2.test/tcp/9096 /ip6/fd77::2/tcp/9096
-	wait_for 30 go_sees 3 /ip6/fd77::3/tcp/9096
+	wait_for 30 go_sees 3 /ip4/127.0.0.1/tcp/9096 /ip6/fd77::3/tcp/9096
 }
 
 went() {

@@ -134,14 +134,27 @@ ours_start() {
 	}
 }
 
-# go_start N [arguments]: waits for its REST API.
+# go_start N [arguments]: waits for its REST API, but asks it nothing before the peer's parts are
+# joined: 1.1.6 dies of a nil pointer then.
 go_start() {
-	local n=$1
+	local n=$1 times
 	shift
+	times=$(go_joined "$n")
 	become "$n" "$peers_bin/ipfs-cluster-service" -c "$(cfg "$n")" daemon "$@" \
 		>>"$BATS_FILE_TMPDIR/go$n.log" 2>&1 3>&- &
 	echo $! >"$BATS_FILE_TMPDIR/go$n.pid"
-	wait_for 60 rest "$n" id
+	wait_for 60 go_joined_again "$n" "$times"
+	wait_for 20 rest "$n" id
+}
+
+# go_joined N: how many of its starts came so far.
+go_joined() {
+	grep -c "Cluster Peers (without including ourselves)" "$BATS_FILE_TMPDIR/go$1.log" 2>/dev/null ||
+		true
+}
+
+go_joined_again() {
+	[ "$(go_joined "$1")" -gt "${2:-0}" ]
 }
 
 go_stop() {

@@ -35,7 +35,6 @@ static struct {
 	unsigned connected; /* as the host says */
 	uint64_t bad_tokens;
 	struct multiaddr own;
-	const char *agent; /* NULL: one of ours */
 } net;
 
 static struct tracker_kubo kubo;
@@ -86,7 +85,7 @@ void host_keep(struct host *h, const struct peerid *id)
 
 const char *host_agent(const struct host *h, const struct peerid *id)
 {
-	return net.agent ? net.agent : "pinfs/1";
+	return "agent/1";
 }
 
 uint64_t host_rtt_ms(const struct host *h, const struct peerid *id)
@@ -454,18 +453,6 @@ static void a_member_is_asked_when_it_comes_and_every_thirty_seconds(void **stat
 	assert_members(f, "1c ");
 }
 
-static void a_peer_of_the_reference_has_time_to_start_before_it_is_asked(void **state)
-{
-	net.agent = "github.com/ipfs-cluster/ipfs-cluster@v1.1.6";
-	up(1);
-	tick(2);
-	assert_int_equal(0, net.n_requests);
-	tick(1);
-	assert_int_equal(1, net.n_requests);
-	answer(0, 1);
-	done(0, 0, "");
-}
-
 static void what_it_said_is_shown_with_its_time(void **state)
 {
 	struct fix *f = *state;
@@ -474,7 +461,7 @@ static void what_it_said_is_shown_with_its_time(void **state)
 	up(1);
 	m = member(f, 1);
 	assert_null(m.id);
-	assert_string_equal("pinfs/1", m.agent);
+	assert_string_equal("agent/1", m.agent);
 	now_ns += NS_PER_S;
 	answer(0, 1);
 	done(0, 0, "");
@@ -632,7 +619,6 @@ int main(void)
 		TEST(members_are_listed_in_the_order_of_their_ids_and_we_are_none),
 		TEST(a_living_member_is_kept_connected_where_it_is_trusted),
 		TEST(a_member_is_asked_when_it_comes_and_every_thirty_seconds),
-		TEST(a_peer_of_the_reference_has_time_to_start_before_it_is_asked),
 		TEST(what_it_said_is_shown_with_its_time),
 		TEST(a_failed_question_is_told_and_the_old_answer_stays),
 		TEST(an_answer_in_the_name_of_another_counts_for_nothing),
