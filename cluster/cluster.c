@@ -8,6 +8,7 @@
 #include "cluster/internal.h"
 #include "cluster/members.h"
 #include "cluster/status_ask.h"
+#include "cluster/swarms.h"
 #include "consensus/crdt/crdt_net.h"
 #include "store/pinset.h"
 #include "util/clock.h"
@@ -98,11 +99,14 @@ static void on_status(void *arg, const struct cid *cid, uint64_t serial, enum st
 
 static void on_kubo(void *arg, bool up, const char *error)
 {
+	struct cluster *c = arg;
 	struct buf more = BUF_INIT(0);
 
 	if (error_member(&more, error) == 0 && buf_terminate(&more) == 0)
-		event_line(arg, up ? "kubo_up" : "kubo_down", (const char *)more.data);
+		event_line(c, up ? "kubo_up" : "kubo_down", (const char *)more.data);
 	buf_deinit(&more);
+	if (c->swarms)
+		swarms_kubo(c->swarms, up);
 }
 
 void kubo_worked(struct cluster *c)

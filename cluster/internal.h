@@ -15,6 +15,8 @@ struct expiry {
 	bool removing;
 };
 
+struct swarms;
+
 struct cluster {
 	struct cluster_options opt;
 	struct consensus *consensus;
@@ -25,6 +27,7 @@ struct cluster {
 	struct tracker *tracker; /* NULL offline */
 	struct rpc_server *rpc;  /* both NULL offline */
 	struct members *members;
+	struct swarms *swarms; /* NULL: offline, or connect_swarms_delay is 0 */
 	struct brake *brake;
 	struct candidates *candidates;
 	struct monitor *monitor; /* of the members; NULL offline */

@@ -6,6 +6,7 @@
 #include "cluster/internal.h"
 #include "cluster/members.h"
 #include "cluster/rpc_server.h"
+#include "cluster/swarms.h"
 #include "net/host.h"
 #include "util/clock.h"
 #include "util/container.h"
@@ -61,6 +62,49 @@ static void on_alert(void *arg, const struct monitor_alert *a)
 	event_line(arg, "alert", more);
 }
 
+/* ---- Kubos ---- */
+
+static void on_said(void *arg, const struct rpc_id *id)
+{
+	const struct cluster *c = arg;
+
+	if (c->swarms)
+		swarms_said(c->swarms, &id->peer, &id->ipfs);
+}
+
+static void on_gone(void *arg, const struct peerid *peer)
+{
+	const struct cluster *c = arg;
+
+	if (c->swarms)
+		swarms_gone(c->swarms, peer);
+}
+
+static void ask_members(void *arg)
+{
+	const struct cluster *c = arg;
+
+	if (c->members)
+		members_ask_all(c->members);
+}
+
+static int join_swarms(struct cluster *c, struct err *e)
+{
+	struct swarms_options so = {
+		.loop = c->opt.loop, .kubo = c->opt.kubo, .ask = ask_members, .arg = c
+	};
+	struct tracker_kubo k;
+
+	if (!c->tracker || c->opt.kubo_config->connect_swarms_delay_ms <= 0)
+		return 0;
+	tracker_kubo(c->tracker, &k);
+	so.delay_ms = c->opt.kubo_config->connect_swarms_delay_ms;
+	so.up = k.up;
+	return swarms_new(&so, &c->swarms, e);
+}
+
+/* ---- the beginning ---- */
+
 int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, struct err *e)
 {
 	const struct members_options mo = {
@@ -74,7 +118,11 @@ int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, st
 		.pubsub = pubsub,
 		.tracker = c->tracker,
 		.store = c->opt.store,
-		.events = { .alive = on_alive, .alert = on_alert, .arg = c },
+		.events = { .alive = on_alive,
+			    .alert = on_alert,
+			    .said = on_said,
+			    .gone = on_gone,
+			    .arg = c },
 	};
 	struct members_options with_rpc = mo;
 	int r = rpc_server_new(c, host, &c->rpc, e);
@@ -88,7 +136,9 @@ int cluster_join(struct cluster *c, struct host *host, struct pubsub *pubsub, st
 		return r;
 	c->monitor = members_monitor(c->members);
 	r = cluster_set_candidates(c, c->monitor);
-	return r < 0 ? err_sys(e, r, "joining the cluster") : 0;
+	if (r < 0)
+		return err_sys(e, r, "joining the cluster");
+	return join_swarms(c, e);
 }
 
 /* ---- the end ---- */
@@ -101,16 +151,28 @@ static void rpc_closed(void *arg)
 	c->left(c->left_arg);
 }
 
-static void members_closed(void *arg)
+static void swarms_closed(void *arg)
 {
 	struct cluster *c = arg;
 
-	c->monitor = NULL;
-	c->members = NULL; /* with its monitor, which nobody asks: no change begins any more */
 	if (c->rpc)
 		rpc_server_close(c->rpc, rpc_closed, c);
 	else
 		rpc_closed(c);
+}
+
+static void members_closed(void *arg)
+{
+	struct cluster *c = arg;
+	struct swarms *swarms = c->swarms;
+
+	c->monitor = NULL;
+	c->members = NULL; /* with its monitor, which nobody asks: no change begins any more */
+	c->swarms = NULL;
+	if (swarms)
+		swarms_close(swarms, swarms_closed, c);
+	else
+		swarms_closed(c);
 }
 
 void cluster_leave(struct cluster *c, void (*left)(void *arg), void *arg)

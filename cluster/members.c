@@ -113,6 +113,8 @@ static void forget(struct members *m, struct entry *en)
 	list_del(&en->item);
 	m->n--;
 	pthread_mutex_unlock(&m->lock);
+	if (m->opt.events.gone)
+		m->opt.events.gone(m->opt.events.arg, &en->peer);
 	json_decref(en->id);
 	buf_deinit(&en->said);
 	free(en);
@@ -145,6 +147,8 @@ static void on_id(void *arg, const uint8_t *p, size_t n)
 
 	if (rpc_id_decode(p, n, &bump, &id, &e) == 0 && peerid_equal(&id.peer, &en->peer)) {
 		members_learn(m, &id);
+		if (m->opt.events.said)
+			m->opt.events.said(m->opt.events.arg, &id);
 		json = rpc_id_json(&id);
 	} else {
 		log_dbg("an ID that cannot be used: %s", e.msg);

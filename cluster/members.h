@@ -29,6 +29,10 @@ struct members;
 struct members_events {
 	void (*alive)(void *arg, const struct peerid *peer, bool alive);
 	void (*alert)(void *arg, const struct monitor_alert *a);
+	/* What one answered; valid within the call. Then gone, once it is neither alive nor
+	 * connected any more. */
+	void (*said)(void *arg, const struct rpc_id *id);
+	void (*gone)(void *arg, const struct peerid *peer);
 	void *arg;
 };
 

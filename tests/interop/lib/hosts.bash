@@ -201,6 +201,15 @@ ours_has() {
 	[ -e "$(mnt "$1")/pins/$2.json" ]
 }
 
+# kubo_in_reach N: the Kubo of host N, before its first start, is to be reached from the other hosts.
+kubo_in_reach() (
+	kubo_init_at "$BATS_FILE_TMPDIR/kubo$1" 5001
+	for key in Addresses.NoAnnounce:[] Swarm.AddrFilters:[] \
+		Addresses.Swarm:"[\"/ip4/$(host_ip "$1")/tcp/4001\"]"; do
+		"$peers_bin/ipfs" config --json "${key%%:*}" "${key#*:}"
+	done
+)
+
 # host_kubo N: a real Kubo on host N, on the port the configuration names by default.
 host_kubo() {
 	local n=$1

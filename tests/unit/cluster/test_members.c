@@ -220,7 +220,7 @@ struct fix {
 	struct monitor_config monitor_config;
 	struct crdt_config crdt;
 	struct members *m;
-	char told[256]; /* "+1 -1 " */
+	char told[256]; /* "+1 -1 ", and "say1 bye1 " of answers and those forgotten */
 	bool closed;
 };
 
@@ -230,6 +230,22 @@ static void on_alive(void *arg, const struct peerid *id, bool alive)
 	size_t at = strlen(f->told);
 
 	snprintf(f->told + at, sizeof(f->told) - at, "%c%u ", alive ? '+' : '-', number(id));
+}
+
+static void on_said(void *arg, const struct rpc_id *id)
+{
+	struct fix *f = arg;
+	size_t at = strlen(f->told);
+
+	snprintf(f->told + at, sizeof(f->told) - at, "say%u ", number(&id->peer));
+}
+
+static void on_gone(void *arg, const struct peerid *id)
+{
+	struct fix *f = arg;
+	size_t at = strlen(f->told);
+
+	snprintf(f->told + at, sizeof(f->told) - at, "bye%u ", number(id));
 }
 
 static int setup(void **state)
@@ -251,14 +267,16 @@ static int setup(void **state)
 						.disk_ttl_ms = 30000,
 						.pinqueue_ttl_ms = 30000,
 						.tags_ttl_ms = 30000 };
-	opt = (struct members_options){ .loop = &f->s.loop,
-					.config = &f->config,
-					.informer = &f->informer,
-					.monitor = &f->monitor_config,
-					.crdt = &f->crdt,
-					.self = peer(SELF),
-					.store = f->s.store,
-					.events = { .alive = on_alive, .arg = f } };
+	opt = (struct members_options){
+		.loop = &f->s.loop,
+		.config = &f->config,
+		.informer = &f->informer,
+		.monitor = &f->monitor_config,
+		.crdt = &f->crdt,
+		.self = peer(SELF),
+		.store = f->s.store,
+		.events = { .alive = on_alive, .said = on_said, .gone = on_gone, .arg = f }
+	};
 	assert_int_equal(0, members_new(&opt, &f->m, NULL));
 	*state = f;
 	return 0;
@@ -402,7 +420,7 @@ static void a_peer_is_a_member_while_it_is_alive_or_connected(void **state)
 	down(1);
 	tick(1);
 	assert_members(f, "");
-	assert_string_equal("+2 +1 -1 -2 ", f->told);
+	assert_string_equal("+2 +1 -1 -2 bye2 bye1 ", f->told);
 }
 
 static void a_peer_that_was_seen_counts_for_two_intervals_of_pings(void **state)
@@ -500,7 +518,23 @@ static void an_answer_in_the_name_of_another_counts_for_nothing(void **state)
 	answer(0, 2);
 	done(0, 0, "");
 	assert_null(member(f, 1).id);
+	assert_string_equal("", f->told);
 	assert_int_equal(0, net.learnt);
+}
+
+static void answers_are_passed_on_until_the_peer_is_forgotten(void **state)
+{
+	struct fix *f = *state;
+
+	up(1);
+	answer(0, 1);
+	done(0, 0, "");
+	members_ask_all(f->m);
+	answer(1, 1);
+	done(1, 0, "");
+	down(1);
+	tick(31);
+	assert_string_equal("say1 say1 bye1 ", f->told);
 }
 
 static void addresses_that_it_told_of_are_learnt(void **state)
@@ -622,6 +656,7 @@ int main(void)
 		TEST(what_it_said_is_shown_with_its_time),
 		TEST(a_failed_question_is_told_and_the_old_answer_stays),
 		TEST(an_answer_in_the_name_of_another_counts_for_nothing),
+		TEST(answers_are_passed_on_until_the_peer_is_forgotten),
 		TEST(addresses_that_it_told_of_are_learnt),
 		TEST(garbage_on_the_topic_makes_no_member),
 		TEST(nobody_is_made_a_member_by_another),
