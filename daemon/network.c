@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "consensus/crdt/crdt_host.h"
+#include "daemon/memory.h"
 #include "net/peerstore.h"
 #include "util/clock.h"
 #include "util/container.h"
@@ -14,7 +15,8 @@
 #define LOG_AREA "network"
 #include "util/log.h"
 
-#define SAVE_MS (5 * 60 * 1000) /* between two writings of the peerstore */
+#define TICK_MS 5000
+#define SAVE_TICKS (5 * 60 * 1000 / TICK_MS) /* between two writings of the peerstore */
 #define SEQNO_FILE "seqno"
 #define SEQNO_RESERVED 1000000000ull /* messages of one run; as Unix nanoseconds, one second */
 
@@ -23,8 +25,9 @@ struct network {
 	struct host *host;
 	struct pubsub *pubsub;
 	struct crdt_host *crdt;
-	uv_timer_t save_timer;
+	uv_timer_t timer;
 	bool timer_open;
+	unsigned ticks;
 
 	/* the peerstore as it is being written */
 	uv_work_t save;
@@ -130,9 +133,13 @@ static bool save_peers(struct network *n)
 	return true;
 }
 
-static void save_tick(uv_timer_t *t)
+static void tick(uv_timer_t *t)
 {
-	save_peers(container_of(t, struct network, save_timer));
+	struct network *n = container_of(t, struct network, timer);
+
+	memory_give_back();
+	if (++n->ticks % SAVE_TICKS == 0)
+		save_peers(n);
 }
 
 /* ---- whom to dial ---- */
@@ -182,7 +189,7 @@ void network_start(struct network *n)
 	for (size_t i = 0; i < ps.n; i++)
 		learn(n, &ps.v[i], HOST_TTL_HOUR, true);
 	peerstore_clear(&ps);
-	uv_timer_start(&n->save_timer, save_tick, SAVE_MS, SAVE_MS);
+	uv_timer_start(&n->timer, tick, TICK_MS, TICK_MS);
 }
 
 static bool is_other(const struct config *c, const struct multiaddr *a)
@@ -304,7 +311,7 @@ int network_new(const struct network_options *opt, struct network **ret, struct 
 		r = cluster_join(opt->cluster, n->host, n->pubsub, e);
 	if (r < 0)
 		return r;
-	uv_timer_init(opt->loop, &n->save_timer);
+	uv_timer_init(opt->loop, &n->timer);
 	n->timer_open = true;
 	return 0;
 }
@@ -363,7 +370,7 @@ static void crdt_closed(void *arg)
 
 static void timer_closed(uv_handle_t *h)
 {
-	struct network *n = container_of(h, struct network, save_timer);
+	struct network *n = container_of(h, struct network, timer);
 
 	if (n->crdt)
 		crdt_host_close(n->crdt, crdt_closed, n);
@@ -374,9 +381,9 @@ static void timer_closed(uv_handle_t *h)
 static void close_rest(struct network *n)
 {
 	if (n->timer_open)
-		uv_close((uv_handle_t *)&n->save_timer, timer_closed);
+		uv_close((uv_handle_t *)&n->timer, timer_closed);
 	else
-		timer_closed((uv_handle_t *)&n->save_timer);
+		timer_closed((uv_handle_t *)&n->timer);
 }
 
 void network_close(struct network *n, void (*closed)(void *arg), void *arg)
