@@ -39,6 +39,7 @@ struct monitor {
 	pthread_mutex_t lock;                  /* what follows */
 	struct list *lists[MONITOR_NAMES_MAX]; /* by the bytes of the names */
 	size_t n_lists, n_metrics;
+	size_t values; /* bytes of those of all metrics */
 	uint64_t version;
 	struct monitor_alert alerts[MONITOR_ALERTS_MAX]; /* a ring */
 	size_t n_alerts;                                 /* ever given; the next one's place */
@@ -207,6 +208,8 @@ static struct latest *copy_of(const struct metric *metric, const struct list *l,
 	e->metric.name = l->name;
 	e->metric.value = e->value;
 	e->metric.received_ns = now_ns;
+	if (e->metric.expire_ns > now_ns + MONITOR_TTL_MAX_NS)
+		e->metric.expire_ns = now_ns + MONITOR_TTL_MAX_NS;
 	e->skewed = metric->expire_ns < now_ns - MONITOR_SKEW_WARN_NS;
 	return e;
 }
@@ -215,14 +218,16 @@ static struct latest *copy_of(const struct metric *metric, const struct list *l,
 static int put_in(struct monitor *m, struct list *l, const struct metric *metric, int64_t now_ns)
 {
 	struct latest *e, *old = NULL;
-	size_t i;
+	size_t i, values = m->values + metric->value_len;
 	int r;
 
 	if (find_peer(l, &metric->peer, &i))
 		old = l->v[i];
-	else if (m->n_metrics == MONITOR_METRICS_MAX)
+	if (old)
+		values -= old->metric.value_len;
+	if ((!old && m->n_metrics == MONITOR_METRICS_MAX) || values > MONITOR_VALUES_MAX)
 		return -ENOSPC;
-	else if (make_room(l) < 0)
+	if (!old && make_room(l) < 0)
 		return -ENOMEM;
 	e = copy_of(metric, l, now_ns);
 	if (!e)
@@ -237,6 +242,7 @@ static int put_in(struct monitor *m, struct list *l, const struct metric *metric
 		m->n_metrics++;
 	}
 	l->v[i] = e;
+	m->values = values;
 	m->version++;
 	return r;
 }
@@ -329,10 +335,12 @@ static void drop(struct monitor *m, bool (*gone)(const struct latest *e, const v
 		size_t kept = 0;
 
 		for (size_t j = 0; j < l->n; j++) {
-			if (gone(l->v[j], arg))
-				free(l->v[j]);
-			else
+			if (!gone(l->v[j], arg)) {
 				l->v[kept++] = l->v[j];
+				continue;
+			}
+			m->values -= l->v[j]->metric.value_len;
+			free(l->v[j]);
 		}
 		m->n_metrics -= l->n - kept;
 		l->n = kept;
@@ -411,7 +419,8 @@ void monitor_check(struct monitor *m, int64_t now_ns)
 	pthread_mutex_lock(&m->lock);
 	n = find_alerts(m, now_ns);
 	first = m->n_alerts - n;
-	if (m->n_metrics == MONITOR_METRICS_MAX || m->n_lists == MONITOR_NAMES_MAX)
+	if (m->n_metrics == MONITOR_METRICS_MAX || m->n_lists == MONITOR_NAMES_MAX ||
+	    m->values > MONITOR_VALUES_MAX - METRIC_VALUE_MAX)
 		drop(m, is_done_with, &now_ns);
 	pthread_mutex_unlock(&m->lock);
 	for (size_t i = 0; m->alert && i < n; i++) {
@@ -461,6 +470,22 @@ void monitor_each_any(struct monitor *m, const char *name,
 		if (!fn(arg, &l->v[i]->metric))
 			break;
 	pthread_mutex_unlock(&m->lock);
+}
+
+bool monitor_find(struct monitor *m, const char *name, const struct peerid *peer,
+		  void (*fn)(void *arg, const struct metric *metric), void *arg)
+{
+	const struct list *l;
+	bool found;
+	size_t i;
+
+	pthread_mutex_lock(&m->lock);
+	l = list_of(m, name);
+	found = l && find_peer(l, peer, &i);
+	if (found)
+		fn(arg, &l->v[i]->metric);
+	pthread_mutex_unlock(&m->lock);
+	return found;
 }
 
 void monitor_names(struct monitor *m, bool (*fn)(void *arg, const char *name), void *arg)

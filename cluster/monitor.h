@@ -16,11 +16,13 @@
 #include "types/peerid.h"
 #include "util/err.h"
 
-#define MONITOR_METRICS_MAX 65536 /* latest ones kept; a new one beyond is dropped */
-#define MONITOR_NAMES_MAX 256     /* a peer can name tags as it likes */
-#define MONITOR_ALERTS_MAX 1000   /* then the oldest go */
+#define MONITOR_METRICS_MAX 65536      /* latest ones kept; a new one beyond is dropped */
+#define MONITOR_VALUES_MAX (16u << 20) /* bytes of all values; likewise */
+#define MONITOR_NAMES_MAX 256          /* a peer can name tags as it likes */
+#define MONITOR_ALERTS_MAX 1000        /* then the oldest go */
 #define MONITOR_SKEW_WARN_NS (5LL * 1000000000)
-#define MONITOR_PING "ping" /* who has a valid one is alive */
+#define MONITOR_TTL_MAX_NS (24LL * 3600 * 1000000000) /* nothing is valid for longer */
+#define MONITOR_PING "ping"                           /* who has a valid one is alive */
 
 struct monitor;
 
@@ -58,6 +60,11 @@ void monitor_each(struct monitor *m, const char *name, int64_t now_ns,
 /* All latest ones, valid or not. */
 void monitor_each_any(struct monitor *m, const char *name,
 		      bool (*fn)(void *arg, const struct metric *metric), void *arg);
+/* The latest one of a name and peer, valid or not. False: there is none. The lock is held, as
+ * above.
+ */
+bool monitor_find(struct monitor *m, const char *name, const struct peerid *peer,
+		  void (*fn)(void *arg, const struct metric *metric), void *arg);
 /* Names seen, in order of bytes; stops when @fn returns false. */
 void monitor_names(struct monitor *m, bool (*fn)(void *arg, const char *name), void *arg);
 /* Peers with a valid metric @name (crdt.peerset_metric), and @self, sorted by ID bytes. On 0 the

@@ -40,6 +40,12 @@ void cluster_each_metric(const struct cluster *c, const char *name, bool any,
 		monitor_each(c->monitor, name, clock_now_ns(), fn, arg);
 }
 
+bool cluster_find_metric(const struct cluster *c, const char *name, const struct peerid *peer,
+			 void (*fn)(void *arg, const struct metric *metric), void *arg)
+{
+	return c->monitor && monitor_find(c->monitor, name, peer, fn, arg);
+}
+
 void cluster_each_metric_name(const struct cluster *c, bool (*fn)(void *arg, const char *name),
 			      void *arg)
 {

@@ -56,6 +56,9 @@ int cluster_addresses(const struct cluster *c, struct buf *own, struct buf *othe
  * those that have run out, too. */
 void cluster_each_metric(const struct cluster *c, const char *name, bool any,
 			 bool (*fn)(void *arg, const struct metric *metric), void *arg);
+/* The latest one of a name and peer, valid or not. False: there is none. */
+bool cluster_find_metric(const struct cluster *c, const char *name, const struct peerid *peer,
+			 void (*fn)(void *arg, const struct metric *metric), void *arg);
 void cluster_each_metric_name(const struct cluster *c, bool (*fn)(void *arg, const char *name),
 			      void *arg);
 /* Newest first. */

@@ -169,25 +169,33 @@ static bool add_alert(void *arg, const struct monitor_alert *a)
  * another one by now. */
 struct filling {
 	json_t *alert;
-	const char *peer;
 	json_int_t expire;
 };
 
-static bool fill_alert(void *arg, const struct metric *m)
+static void fill_from(void *arg, const struct metric *m)
 {
 	static const char *const keys[] = { "value", "weight", "partitionable", "received_at" };
 	struct filling *f = arg;
-	char peer[PEERID_TEXT_MAX];
 	json_t *j;
 
-	peerid_format(&m->peer, peer);
-	if (strcmp(peer, f->peer) != 0)
-		return true;
+	if (m->expire_ns != f->expire)
+		return;
 	j = metric_json(m);
-	for (size_t i = 0; m->expire_ns == f->expire && i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		json_object_set(f->alert, keys[i], json_object_get(j, keys[i]));
 	json_decref(j);
-	return false;
+}
+
+static void fill_alert(const struct fs *fs, json_t *alert)
+{
+	const char *name = json_string_value(json_object_get(alert, "name"));
+	const char *text = json_string_value(json_object_get(alert, "peer"));
+	struct filling f = { .alert = alert,
+			     .expire = json_integer_value(json_object_get(alert, "expire")) };
+	struct peerid peer;
+
+	if (name && text && peerid_parse(text, strlen(text), &peer, NULL) == 0)
+		cluster_find_metric(fs->cluster, name, &peer, fill_from, &f);
 }
 
 static int render_alerts(struct call *c, uint64_t ino, struct buf *out, int64_t *ret_mtime_ns)
@@ -197,16 +205,8 @@ static int render_alerts(struct call *c, uint64_t ino, struct buf *out, int64_t 
 	size_t i;
 
 	cluster_each_alert(c->fs->cluster, add_alert, &l);
-	json_array_foreach (l.list, i, alert) {
-		const char *name = json_string_value(json_object_get(alert, "name"));
-		struct filling f = { .alert = alert,
-				     .peer = json_string_value(json_object_get(alert, "peer")),
-				     .expire =
-					 json_integer_value(json_object_get(alert, "expire")) };
-
-		if (name && f.peer)
-			cluster_each_metric(c->fs->cluster, name, true, fill_alert, &f);
-	}
+	json_array_foreach (l.list, i, alert)
+		fill_alert(c->fs, alert);
 	if (l.newest_ns)
 		*ret_mtime_ns = l.newest_ns;
 	return text_json_new(out, l.list);

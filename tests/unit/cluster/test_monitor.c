@@ -359,6 +359,64 @@ static void takes_no_more_metrics_than_it_keeps(void **state)
 			NULL));
 }
 
+static void takes_no_more_bytes_of_values_than_it_keeps(void **state)
+{
+	const unsigned n = MONITOR_VALUES_MAX / METRIC_VALUE_MAX;
+	static char value[METRIC_VALUE_MAX + 1];
+	struct fix *f = *state;
+	struct metric m;
+
+	memset(value, 'v', METRIC_VALUE_MAX);
+	for (unsigned i = 0; i < n; i++)
+		put(f, "ping", i, value, i == 5 ? 1 : 60);
+	m = metric("ping", n, "v", NOW + SECONDS(60));
+	assert_int_equal(-ENOSPC, monitor_put(f->m, &m, NOW, NULL));
+	put(f, "ping", 9, value, 60); /* in place of one as large */
+	put(f, "ping", 9, "", 60);    /* and of a smaller one */
+	assert_int_equal(0, monitor_put(f->m, &m, NOW, NULL));
+	put(f, "ping", n, "", 60);
+	put(f, "ping", 9, value, 60);
+	/* What has run out makes room, and so does who is forgotten. */
+	monitor_check(f->m, NOW + SECONDS(2));
+	put(f, "ping", 5, value, 60);
+	monitor_forget(f->m, &m.peer);
+	assert_int_equal(-ENOSPC, monitor_put(f->m, &m, NOW, NULL));
+	m = metric("ping", 7, "", NOW);
+	monitor_forget(f->m, &m.peer);
+	put(f, "ping", 7, value, 60);
+}
+
+static void nothing_is_valid_for_ever(void **state)
+{
+	struct fix *f = *state;
+	struct metric m = metric("ping", 1, "", INT64_MAX);
+	struct peerid id = peer(1);
+
+	assert_int_equal(0, monitor_put(f->m, &m, NOW, NULL));
+	assert_true(monitor_is_alive(f->m, &id, NOW + MONITOR_TTL_MAX_NS));
+	assert_false(monitor_is_alive(f->m, &id, NOW + MONITOR_TTL_MAX_NS + 1));
+}
+
+static void copy_weight(void *arg, const struct metric *m)
+{
+	*(int64_t *)arg = m->weight;
+}
+
+static void one_is_found_by_name_and_peer(void **state)
+{
+	struct fix *f = *state;
+	struct metric m = metric("a", 2, "", NOW - 1); /* valid or not */
+	struct peerid there = peer(2), missing = peer(3);
+	int64_t weight = 0;
+
+	m.weight = 7;
+	assert_int_equal(0, monitor_put(f->m, &m, NOW, NULL));
+	assert_true(monitor_find(f->m, "a", &there, copy_weight, &weight));
+	assert_int_equal(7, weight);
+	assert_false(monitor_find(f->m, "a", &missing, copy_weight, &weight));
+	assert_false(monitor_find(f->m, "b", &there, copy_weight, &weight));
+}
+
 /* ---- alerts ---- */
 
 static void what_ran_out_is_alerted_once(void **state)
@@ -598,6 +656,9 @@ int main(void)
 		TEST(refuses_what_has_no_peer_or_no_sensible_name),
 		TEST(takes_no_more_names_than_it_keeps),
 		TEST(takes_no_more_metrics_than_it_keeps),
+		TEST(takes_no_more_bytes_of_values_than_it_keeps),
+		TEST(nothing_is_valid_for_ever),
+		TEST(one_is_found_by_name_and_peer),
 		TEST(what_ran_out_is_alerted_once),
 		TEST(a_valid_metric_arms_the_alert_again),
 		TEST(an_invalid_metric_is_no_alert),
