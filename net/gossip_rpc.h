@@ -45,6 +45,7 @@ int gossip_rpc_read(const uint8_t *frame, size_t n, const struct gossip_rpc_even
 /* The functions below append one frame, or nothing: -ENOMEM, -EFBIG (over the limit of @out).
  * Frames joined are one frame that says both. */
 
+/* At most GOSSIP_TOPICS_MAX of them. */
 int gossip_rpc_subscriptions(const struct gossip_bytes *topics, size_t n, struct buf *out);
 int gossip_rpc_message(const struct gossip_message *m, struct buf *out);
 
