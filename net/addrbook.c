@@ -10,8 +10,9 @@
 
 struct address {
 	struct list item; /* of the entry */
-	/* Believed before these times: by what the peer said, and by everything else. */
-	uint64_t said_until, until;
+	/* Believed before these times: by what the peer said, by what anybody claimed, and by
+	 * everything else. 0: never was. */
+	uint64_t said_until, claimed_until, until;
 	uint16_t len;
 	uint8_t bytes[];
 };
@@ -95,7 +96,13 @@ static struct address *find_address(const struct entry *en, const struct multiad
 
 static bool is_believed(const struct address *a, uint64_t now_ms)
 {
-	return a->until > now_ms || a->said_until > now_ms;
+	return a->until > now_ms || a->said_until > now_ms || a->claimed_until > now_ms;
+}
+
+/* Known by nothing but a claim. */
+static bool is_claimed_only(const struct address *a)
+{
+	return a->until == 0 && a->said_until == 0;
 }
 
 static void expire(struct entry *en, uint64_t now_ms)
@@ -126,8 +133,8 @@ static void expire_all(struct addrbook *b, uint64_t now_ms)
 }
 
 /* Copies those that are believed, or those that are not. */
-static size_t copy(const struct entry *en, bool believed, uint64_t now_ms, struct multiaddr *ret,
-		   size_t cap)
+static size_t copy(const struct entry *en, bool believed, bool claims, uint64_t now_ms,
+		   struct multiaddr *ret, size_t cap)
 {
 	struct list *it;
 	size_t n = 0;
@@ -135,7 +142,8 @@ static size_t copy(const struct entry *en, bool believed, uint64_t now_ms, struc
 	list_each (it, &en->addresses) {
 		const struct address *a = container_of(it, struct address, item);
 
-		if (is_believed(a, now_ms) != believed || n == cap)
+		if (is_believed(a, now_ms) != believed || n == cap ||
+		    (!claims && is_claimed_only(a)))
 			continue;
 		ret[n].len = a->len;
 		memcpy(ret[n++].bytes, a->bytes, a->len);
@@ -143,11 +151,12 @@ static size_t copy(const struct entry *en, bool believed, uint64_t now_ms, struc
 	return n;
 }
 
-static size_t copy_all(const struct entry *en, uint64_t now_ms, struct multiaddr *ret, size_t cap)
+static size_t copy_all(const struct entry *en, bool claims, uint64_t now_ms, struct multiaddr *ret,
+		       size_t cap)
 {
-	size_t n = copy(en, true, now_ms, ret, cap);
+	size_t n = copy(en, true, claims, now_ms, ret, cap);
 
-	return n + copy(en, false, now_ms, ret + n, cap - n);
+	return n + copy(en, false, claims, now_ms, ret + n, cap - n);
 }
 
 size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
@@ -158,7 +167,7 @@ size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_
 	if (!en)
 		return 0;
 	expire(en, now_ms);
-	return copy_all(en, now_ms, ret, cap);
+	return copy_all(en, true, now_ms, ret, cap);
 }
 
 void addrbook_each(struct addrbook *b, uint64_t now_ms,
@@ -172,7 +181,7 @@ void addrbook_each(struct addrbook *b, uint64_t now_ms,
 	expire_all(b, now_ms);
 	list_each (it, &b->entries) {
 		const struct entry *en = container_of(it, struct entry, item);
-		size_t n = copy_all(en, now_ms, v, ADDRBOOK_PER_PEER_MAX);
+		size_t n = copy_all(en, false, now_ms, v, ADDRBOOK_PER_PEER_MAX);
 
 		if (n > 0 && !fn(arg, &en->peer, v, n))
 			return;
@@ -204,28 +213,30 @@ static int entry_make(struct addrbook *b, const struct peerid *peer, uint64_t no
 	return 0;
 }
 
-/* Forgets the oldest address that is not believed any more. */
-static void make_room(struct entry *en, uint64_t now_ms)
+/* Forgets the oldest address that is not believed any more, or that is only claimed where the new
+ * one is more than that. */
+static void make_room(struct entry *en, enum addrbook_source source, uint64_t now_ms)
 {
 	struct list *it, *next;
 
 	list_each_safe (it, next, &en->addresses) {
 		struct address *a = container_of(it, struct address, item);
 
-		if (en->n == ADDRBOOK_PER_PEER_MAX && !is_believed(a, now_ms))
+		if (en->n == ADDRBOOK_PER_PEER_MAX &&
+		    (!is_believed(a, now_ms) || (source != ADDRBOOK_CLAIMED && is_claimed_only(a))))
 			forget_address(en, a);
 	}
 }
 
-static int address_make(struct entry *en, const struct multiaddr *a, uint64_t now_ms,
-			struct address **ret)
+static int address_make(struct entry *en, const struct multiaddr *a, enum addrbook_source source,
+			uint64_t now_ms, struct address **ret)
 {
 	struct address *new = find_address(en, a);
 
 	*ret = new;
 	if (new)
 		return 0;
-	make_room(en, now_ms);
+	make_room(en, source, now_ms);
 	if (en->n == ADDRBOOK_PER_PEER_MAX)
 		return -ENOSPC;
 	new = calloc(1, sizeof(*new) + a->len);
@@ -244,6 +255,9 @@ static void believe(struct address *a, enum addrbook_source source, uint64_t now
 	switch (source) {
 	case ADDRBOOK_SAID:
 		a->said_until = FOREVER;
+		break;
+	case ADDRBOOK_CLAIMED:
+		a->claimed_until = now_ms + ADDRBOOK_CLAIMED_MS;
 		break;
 	case ADDRBOOK_HEARD:
 		if (a->until < now_ms + ADDRBOOK_HOUR_MS)
@@ -279,7 +293,7 @@ int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct mul
 		r = entry_make(b, peer, now_ms, &en);
 	if (r < 0)
 		return r;
-	r = address_make(en, &plain, now_ms, &address);
+	r = address_make(en, &plain, source, now_ms, &address);
 	if (r == 0)
 		believe(address, source, now_ms);
 	else if (en->n == 0 && !en->kept)

@@ -15,11 +15,13 @@
 #define ADDRBOOK_PEERS_MAX 4096
 #define ADDRBOOK_PER_PEER_MAX 32
 #define ADDRBOOK_HOUR_MS (60 * 60 * 1000)
+#define ADDRBOOK_CLAIMED_MS (5 * 60 * 1000)
 #define ADDRBOOK_AFTERWARDS_MS (15 * 60 * 1000) /* what a peer said, after it has gone */
 
 enum addrbook_source {
 	ADDRBOOK_SAID,       /* by the peer itself: while connected, then 15 minutes */
 	ADDRBOOK_HEARD,      /* from a file, or from another peer: an hour */
+	ADDRBOOK_CLAIMED,    /* by anybody on the local network: 5 minutes, and not told of */
 	ADDRBOOK_CONFIGURED, /* for ever */
 };
 
@@ -43,7 +45,8 @@ int addrbook_keep(struct addrbook *b, const struct peerid *peer, bool kept, uint
 /* Copies at most @cap addresses, those first that are believed; returns how many. */
 size_t addrbook_get(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
 		    struct multiaddr *ret, size_t cap);
-/* Each peer that has one; stops when @fn returns false. @fn may not change the book. */
+/* Each peer that has one that is more than claimed; stops when @fn returns false. @fn may not
+ * change the book. */
 void addrbook_each(struct addrbook *b, uint64_t now_ms,
 		   bool (*fn)(void *arg, const struct peerid *peer, const struct multiaddr *v,
 			      size_t n),

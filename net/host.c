@@ -117,6 +117,7 @@ int host_learn(struct host *h, const struct peerid *peer, const struct multiaddr
 {
 	static const enum addrbook_source sources[] = {
 		[HOST_TTL_CONNECTED] = ADDRBOOK_SAID,
+		[HOST_TTL_CLAIMED] = ADDRBOOK_CLAIMED,
 		[HOST_TTL_HOUR] = ADDRBOOK_HEARD,
 		[HOST_TTL_PERMANENT] = ADDRBOOK_CONFIGURED,
 	};

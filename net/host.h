@@ -85,14 +85,15 @@ enum host_address_ttl {
 	HOST_TTL_PERMANENT, /* configured */
 	HOST_TTL_HOUR,      /* from the peerstore file, or from another peer */
 	HOST_TTL_CONNECTED, /* said by the peer itself: while connected, then 15 minutes */
+	HOST_TTL_CLAIMED,   /* by anybody on the local network: 5 minutes, and only for dialling */
 };
 
 /* Addresses without or with the matching /p2p. Kept in order; what cannot be dialled is kept too.
  * -EINVAL: another peer's; -ENOSPC (ADDRBOOK_PEERS_MAX, ADDRBOOK_PER_PEER_MAX), -ENOMEM. */
 int host_learn(struct host *h, const struct peerid *peer, const struct multiaddr *a,
 	       enum host_address_ttl ttl);
-/* Each peer with an address that is believed, or that is kept. @fn returns false to stop; it may
- * not call the host. */
+/* Each peer with an address that is believed, or that is kept; none that is only claimed. @fn
+ * returns false to stop; it may not call the host. */
 void host_each_known(struct host *h,
 		     bool (*fn)(void *arg, const struct peerid *peer, const struct multiaddr *v,
 				size_t n),

@@ -288,6 +288,46 @@ static void each_goes_over_peers_that_have_addresses(void **state)
 	assert_int_equal(9, left);
 }
 
+static void what_is_claimed_is_dialled_for_a_while_and_not_told_of(void **state)
+{
+	struct multiaddr v[ADDRBOOK_PER_PEER_MAX];
+	struct addrbook *b = *state;
+	size_t left = 10;
+
+	assert_int_equal(0, add(b, &alice, "/ip4/10.0.0.1/tcp/1", ADDRBOOK_CLAIMED, 0));
+	assert_int_equal(1, addrbook_get(b, &alice, ADDRBOOK_CLAIMED_MS - 1, v, 8));
+	addrbook_each(b, 0, count_until, &left);
+	assert_int_equal(10, left);
+	assert_int_equal(0, addrbook_get(b, &alice, ADDRBOOK_CLAIMED_MS, v, 8));
+	/* Kept, it is remembered, and still nothing but a claim. */
+	assert_int_equal(0, addrbook_keep(b, &alice, true, 0));
+	assert_int_equal(0, add(b, &alice, "/ip4/10.0.0.1/tcp/1", ADDRBOOK_CLAIMED, 0));
+	assert_int_equal(1, addrbook_get(b, &alice, ADDRBOOK_CLAIMED_MS, v, 8));
+	addrbook_each(b, 0, count_until, &left);
+	assert_int_equal(10, left);
+	/* The peer says so too. */
+	assert_int_equal(0, add(b, &alice, "/ip4/10.0.0.1/tcp/1", ADDRBOOK_SAID, 0));
+	addrbook_each(b, 0, count_until, &left);
+	assert_int_equal(9, left);
+}
+
+static void what_is_claimed_makes_room_for_what_is_known(void **state)
+{
+	struct multiaddr v[ADDRBOOK_PER_PEER_MAX], real = numbered(1000);
+	struct addrbook *b = *state;
+
+	for (unsigned i = 0; i < ADDRBOOK_PER_PEER_MAX; i++) {
+		struct multiaddr a = numbered(i + 1);
+
+		assert_int_equal(0, addrbook_add(b, &alice, &a, ADDRBOOK_CLAIMED, 0));
+	}
+	assert_int_equal(-ENOSPC, addrbook_add(b, &alice, &real, ADDRBOOK_CLAIMED, 0));
+	assert_int_equal(0, addrbook_add(b, &alice, &real, ADDRBOOK_HEARD, 0));
+	assert_int_equal(ADDRBOOK_PER_PEER_MAX,
+			 addrbook_get(b, &alice, 0, v, ADDRBOOK_PER_PEER_MAX));
+	assert_true(multiaddr_equal(&real, &v[ADDRBOOK_PER_PEER_MAX - 1]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +344,8 @@ int main(void)
 		TEST(a_peer_has_so_many_addresses_and_no_more),
 		TEST(the_book_has_so_many_peers_and_no_more),
 		TEST(each_goes_over_peers_that_have_addresses),
+		TEST(what_is_claimed_is_dialled_for_a_while_and_not_told_of),
+		TEST(what_is_claimed_makes_room_for_what_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
