@@ -113,7 +113,8 @@ static int network_problems(struct fs *fs, struct buf *out)
 		r = buf_str(out,
 			    "no address is listened on: other peers cannot reach this one; see "
 			    "cluster.listen_multiaddress\n");
-	if (r == 0 && net.other_secret_ns > clock_now_ns() - OTHER_SECRET_NS)
+	/* Among peers, those with another secret are of another cluster. */
+	if (r == 0 && net.connected == 0 && net.other_secret_ns > clock_now_ns() - OTHER_SECRET_NS)
 		r = buf_printf(out,
 			       "connections fail as they do where the secrets differ: %" PRIu64
 			       " since the start, the last one at %s; compare cluster.secret\n",
