@@ -7,6 +7,7 @@
 
 #include "consensus/crdt/crdt_host.h"
 #include "daemon/memory.h"
+#include "net/mdns.h"
 #include "net/peerstore.h"
 #include "util/clock.h"
 #include "util/container.h"
@@ -17,6 +18,7 @@
 
 #define TICK_MS 5000
 #define SAVE_TICKS (5 * 60 * 1000 / TICK_MS) /* between two writings of the peerstore */
+#define FOUND_DIALS_MAX 8                    /* peers found by mDNS that are being dialled */
 #define SEQNO_FILE "seqno"
 #define SEQNO_RESERVED 1000000000ull /* messages of one run; as Unix nanoseconds, one second */
 
@@ -25,6 +27,8 @@ struct network {
 	struct host *host;
 	struct pubsub *pubsub;
 	struct crdt_host *crdt;
+	struct mdns *mdns; /* NULL: none */
+	size_t n_found_dials;
 	uv_timer_t timer;
 	bool timer_open;
 	unsigned ticks;
@@ -174,6 +178,50 @@ static void learn_bootstrap(struct network *n, const char *text)
 		learn(n, &a, HOST_TTL_PERMANENT, true);
 }
 
+/* It is of our network, so it is dialled again when it goes. */
+static void found_dialled(void *arg, const struct peerid *peer, int status, const struct err *why)
+{
+	struct network *n = arg;
+	char id[PEERID_TEXT_MAX];
+
+	n->n_found_dials--;
+	if (status == 0) {
+		host_keep(n->host, peer);
+		return;
+	}
+	peerid_format(peer, id);
+	log_dbg("%s, found by mDNS: %s", id, why->msg);
+}
+
+static bool found(void *arg, const struct mdns_found *f)
+{
+	struct network *n = arg;
+
+	if (host_is_connected(n->host, &f->peer)) {
+		host_keep(n->host, &f->peer);
+		return true;
+	}
+	if (n->closing || n->n_found_dials == FOUND_DIALS_MAX)
+		return false;
+	for (size_t i = 0; i < f->n; i++)
+		host_learn(n->host, &f->peer, &f->v[i], HOST_TTL_CLAIMED);
+	if (host_connect(n->host, &f->peer, found_dialled, n) < 0)
+		return false;
+	n->n_found_dials++;
+	return true;
+}
+
+static void start_mdns(struct network *n)
+{
+	const struct mdns_options o = {
+		.loop = n->opt.loop, .host = n->host, .found = found, .arg = n
+	};
+	struct err e = { 0 };
+
+	if (n->opt.config->cluster.mdns_interval_ms > 0 && mdns_new(&o, &n->mdns, &e) < 0)
+		log_warn("%s; peers of the local network are not found", e.msg);
+}
+
 void network_start(struct network *n)
 {
 	const struct multiaddrs *configured = &n->opt.config->cluster.peer_addresses;
@@ -189,6 +237,7 @@ void network_start(struct network *n)
 	for (size_t i = 0; i < ps.n; i++)
 		learn(n, &ps.v[i], HOST_TTL_HOUR, true);
 	peerstore_clear(&ps);
+	start_mdns(n);
 	uv_timer_start(&n->timer, tick, TICK_MS, TICK_MS);
 }
 
@@ -378,12 +427,22 @@ static void timer_closed(uv_handle_t *h)
 		crdt_closed(n);
 }
 
-static void close_rest(struct network *n)
+static void mdns_closed(void *arg)
 {
+	struct network *n = arg;
+
 	if (n->timer_open)
 		uv_close((uv_handle_t *)&n->timer, timer_closed);
 	else
 		timer_closed((uv_handle_t *)&n->timer);
+}
+
+static void close_rest(struct network *n)
+{
+	if (n->mdns)
+		mdns_close(n->mdns, mdns_closed, n);
+	else
+		mdns_closed(n);
 }
 
 void network_close(struct network *n, void (*closed)(void *arg), void *arg)
