@@ -197,8 +197,8 @@ static void add_heads(struct fs *fs, const struct peerid *peer, json_t *j)
 	char text[CID_TEXT_MAX + 1];
 	json_t *list = json_array();
 	bool in_step = false;
+	bool heard = cluster_heads_of(fs->cluster, peer, &heads, &in_step);
 
-	cluster_heads_of(fs->cluster, peer, &heads, &in_step);
 	for (size_t i = 0; i < heads.n; i++) {
 		struct cid cid;
 
@@ -209,7 +209,7 @@ static void add_heads(struct fs *fs, const struct peerid *peer, json_t *j)
 	}
 	json_object_set_new(j, "heads", list);
 	json_object_set_new(j, "heads_heard", json_string(view_time(heads.heard_s * NS_PER_S).s));
-	json_object_set_new(j, "in_step", json_boolean(in_step));
+	json_object_set_new(j, "in_step", heard ? json_boolean(in_step) : json_null());
 }
 
 /* ---- the files ---- */
