@@ -301,12 +301,14 @@ go_alerts() {
 	tail -n 20 "$(mnt 2)/events" | grep -F '"event":"peer_up"' | grep -F "$(peer_id 3)"
 }
 
-@test "a peer of another secret, and one whose peers are all away, are problems in words" {
+@test "another secret, and that nobody is connected, are problems of the peer that has them" {
 	host_add 4
 	ours_init 4 '.cluster.secret = "0000000000000000000000000000000000000000000000000000000000000001"'
 	peers_know 4 2
 	ours_start 4
-	wait_for 20 grep -F "compare cluster.secret" "$(mnt 2)/health/problems"
+	wait_for 20 grep -F "compare cluster.secret" "$(mnt 4)/health/problems"
+	! grep -F "compare cluster.secret" "$(mnt 2)/health/problems" || false
+	[ "$(sed -n 's/^pinfs_net_other_secret_total //p' "$(mnt 2)/health/pinfs.prom")" -gt 0 ]
 	wait_for 20 grep -F "none of the 1 other trusted peers is connected" "$(mnt 4)/health/problems"
 	pinfs_stop "$(mnt 4)"
 }
