@@ -30,16 +30,17 @@ become() {
 	exec nsenter --target "$(host_pid "$host")" --net -- "$@"
 }
 
-hosts_bridge() {
-	! ip link show cluster0 >/dev/null 2>&1 || return 0
-	ip link add cluster0 type bridge
-	ip link set cluster0 up
+# bridge_make NAME
+bridge_make() {
+	! ip link show "$1" >/dev/null 2>&1 || return 0
+	ip link add "$1" type bridge
+	ip link set "$1" up
 }
 
 # host_add N: a host on the bridge.
 host_add() {
 	local n=$1 pid
-	hosts_bridge
+	bridge_make cluster0
 	unshare --net sleep infinity 3>&- &
 	pid=$!
 	echo "$pid" >"$BATS_FILE_TMPDIR/host$n.ns"
@@ -63,6 +64,16 @@ host_unplug() {
 
 host_plug() {
 	ip link set "veth$1" up
+}
+
+# host_apart N, host_together N: a partition into two networks that each go on, and its end.
+host_apart() {
+	bridge_make cluster1
+	ip link set "veth$1" master cluster1
+}
+
+host_together() {
+	ip link set "veth$1" master cluster0
 }
 
 # --- configuration -----------------------------------------------------------------------
