@@ -274,9 +274,10 @@ static void warn_of_skew(const struct metric *metric, int64_t now_ns)
 	char peer[PEERID_TEXT_MAX];
 
 	peerid_format(&metric->peer, peer);
-	log_warn("metrics of peer %s have run out %lld s before they come: one of our clocks is "
-		 "wrong, and it counts as away",
-		 peer, (long long)(now_ns / NS_PER_S - metric->expire_ns / NS_PER_S));
+	log_warn(
+	    "metrics of peer %s have run out %lld s before they come: they were held up, or one "
+	    "of our clocks is wrong; it counts as away",
+	    peer, (long long)(now_ns / NS_PER_S - metric->expire_ns / NS_PER_S));
 }
 
 int monitor_put(struct monitor *m, const struct metric *metric, int64_t now_ns, bool *ret_was_alive)

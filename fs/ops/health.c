@@ -151,25 +151,28 @@ struct skew {
 };
 
 /* A metric tells when it runs out by the clock of its peer. One that had run out when it came is of
- * a clock behind ours, one that lasts for hours of a clock ahead. */
+ * a clock behind ours, or waited for the end of a partition; one that lasts for hours is of a clock
+ * ahead. */
 static bool judge_clock(void *arg, const struct metric *m)
 {
 	struct skew *s = arg;
 	int64_t left_ns = m->expire_ns - m->received_ns;
-	bool behind = left_ns < -MONITOR_SKEW_WARN_NS;
 	char id[PEERID_TEXT_MAX];
 
-	if (peerid_equal(&m->peer, s->self) || m->received_ns < clock_now_ns() - SKEW_RECENT_NS ||
-	    (!behind && left_ns < PING_AHEAD_NS))
+	if (peerid_equal(&m->peer, s->self) || m->received_ns < clock_now_ns() - SKEW_RECENT_NS)
 		return true;
 	peerid_format(&m->peer, id);
-	s->r = buf_printf(s->out,
-			  "the clock of peer %s is %s ours: its ping of %s %s %" PRId64
-			  " s; it counts as %s\n",
-			  id, behind ? "behind" : "ahead of", view_time(m->received_ns).s,
-			  behind ? "had run out for" : "lasts for",
-			  (int64_t)((behind ? -left_ns : left_ns) / NS_PER_S),
-			  behind ? "away" : "alive long after it is gone");
+	if (left_ns < -MONITOR_SKEW_WARN_NS)
+		s->r = buf_printf(s->out,
+				  "the ping of peer %s that came at %s had run out for %" PRId64
+				  " s: it was held up, or that peer's clock is behind ours; it "
+				  "counts as away\n",
+				  id, view_time(m->received_ns).s, (int64_t)(-left_ns / NS_PER_S));
+	else if (left_ns >= PING_AHEAD_NS)
+		s->r = buf_printf(s->out,
+				  "the clock of peer %s is ahead of ours: its ping of %s lasts for "
+				  "%" PRId64 " s; it counts as alive long after it is gone\n",
+				  id, view_time(m->received_ns).s, (int64_t)(left_ns / NS_PER_S));
 	return s->r == 0;
 }
 
