@@ -50,7 +50,7 @@ void crdt_heard(struct consensus *base, const struct peerid *author, const struc
 	}
 	heard_note(&c->heard, author, heads, count, clock_now_s());
 	announce_heard(c->announce, heads, count);
-	dag_heard(c->dag, heads, count, from);
+	dag_heard(c->dag, heads, count, author, from);
 	free(heads);
 }
 

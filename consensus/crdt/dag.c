@@ -91,15 +91,32 @@ static int ask(struct dag *d, const struct store_txn *t, struct fetch *f)
 	return r;
 }
 
-/* What is announced and has waited for longest first. */
+static bool has_place_of(const struct dag *d, const struct fetch *f)
+{
+	return f->author.len == 0 ||
+	       fetch_count_of(&d->fetches, FETCH_ASKED, &f->author) < DAG_FLIGHT_OF_ONE_MAX;
+}
+
+/* What is announced and has waited for longest first, but that nobody has all places. */
 static int ask_waiting(struct dag *d, const struct store_txn *t)
 {
-	struct fetch *f;
+	const struct list *waiting = &d->fetches.of[FETCH_WAITING];
+	struct peerid full = { 0 }; /* the last one who has no more places */
+	struct list *it, *next;
 	int r = 0;
 
-	while (r == 0 && has_place(d, DAG_FLIGHT_MAX) &&
-	       (f = fetch_first(&d->fetches, FETCH_WAITING)))
-		r = ask(d, t, f);
+	list_each_safe (it, next, waiting) {
+		struct fetch *f = container_of(it, struct fetch, item);
+
+		if (r < 0 || !has_place(d, DAG_FLIGHT_MAX))
+			break;
+		if (full.len > 0 && peerid_equal(&full, &f->author))
+			continue;
+		if (has_place_of(d, f))
+			r = ask(d, t, f);
+		else
+			full = f->author;
+	}
 	return r;
 }
 
@@ -117,7 +134,7 @@ static int ask_linked(struct dag *d, const struct store_txn *t, uint64_t number)
 		fetch_mark_linked(&d->fetches, f);
 		return 0;
 	}
-	f = fetch_new(&d->fetches, &row.cid, NULL);
+	f = fetch_new(&d->fetches, &row.cid, NULL, NULL);
 	if (!f)
 		return -EAGAIN;
 	fetch_mark_linked(&d->fetches, f);
@@ -171,24 +188,34 @@ void dag_refill(struct dag *d)
 
 /* ---- hearing ---- */
 
-static void hear_one(struct dag *d, const struct store_txn *t, const struct cid *cid,
-		     const struct peerid *from)
+/* True: it is known of from now on. */
+static bool hear_one(struct dag *d, const struct store_txn *t, const struct cid *cid,
+		     const struct peerid *author, const struct peerid *from)
 {
 	struct block_row row;
 	struct cid plain;
 
-	if (fetch_normalise(cid, &plain) == 0 && !fetch_find(&d->fetches, &plain) &&
-	    look(t, &plain, &row) == 0)
-		fetch_new(&d->fetches, &plain, from);
+	return fetch_normalise(cid, &plain) == 0 && !fetch_find(&d->fetches, &plain) &&
+	       look(t, &plain, &row) == 0 && fetch_new(&d->fetches, &plain, author, from);
 }
 
-static void hear(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from)
+/* How many more of this author's may wait. */
+static size_t room_for(const struct dag *d, const struct peerid *author)
 {
+	size_t n = author ? fetch_count_of(&d->fetches, FETCH_WAITING, author) : 0;
+
+	return n < FETCH_WAITING_OF_ONE_MAX ? FETCH_WAITING_OF_ONE_MAX - n : 0;
+}
+
+static void hear(struct dag *d, const struct cid *heads, size_t n, const struct peerid *author,
+		 const struct peerid *from)
+{
+	size_t room = room_for(d, author);
 	struct store_txn *t;
 
 	if (store_read(d->store, &t) == 0) {
-		for (size_t i = 0; i < n; i++)
-			hear_one(d, t, &heads[i], from);
+		for (size_t i = 0; i < n && room > 0; i++)
+			room -= hear_one(d, t, &heads[i], author, from);
 		store_read_end(t);
 	}
 	dag_refill(d);
@@ -218,7 +245,8 @@ static void hope(struct dag *d, int64_t ms)
 		fetch_free(&d->fetches, f);
 }
 
-void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from)
+void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct peerid *author,
+	       const struct peerid *from)
 {
 	if (d->closing)
 		return;
@@ -228,7 +256,7 @@ void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct pe
 	if (n > 0)
 		remember_last(d, heads, n);
 	hope(d, DAG_FETCH_MS);
-	hear(d, heads, n, from);
+	hear(d, heads, n, author, from);
 }
 
 void dag_again(struct dag *d)
@@ -274,7 +302,7 @@ void dag_replaced(struct dag *d)
 	forget_all(d, FETCH_ASKED);
 	forget_all(d, FETCH_FAILED);
 	forget_all(d, FETCH_BAD);
-	hear(d, d->last, d->n_last, NULL);
+	hear(d, d->last, d->n_last, NULL, NULL);
 }
 
 /* ---- arriving ---- */
@@ -293,7 +321,7 @@ static void hear_link(void *arg, const struct cid *link)
 	const struct fetches *fs = &a->d->fetches;
 
 	if (a->t && fs->n[FETCH_WAITING] + fs->n[FETCH_ASKED] < DAG_FLIGHT_LINKED_MAX)
-		hear_one(a->d, a->t, link, a->f->from.len ? &a->f->from : NULL);
+		hear_one(a->d, a->t, link, NULL, a->f->from.len ? &a->f->from : NULL);
 }
 
 static int hear_links(struct dag *d, const struct fetch *f, struct err *e)

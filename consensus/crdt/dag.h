@@ -11,6 +11,7 @@
 
 #define DAG_FLIGHT_MAX 64         /* blocks asked for at a time */
 #define DAG_FLIGHT_LINKED_MAX 48  /* of them such as are linked to: announced ones find a place */
+#define DAG_FLIGHT_OF_ONE_MAX 12  /* of them such as one author announced: likewise */
 #define DAG_HERE_MAX 256          /* blocks that wait for being merged; nothing is asked for then */
 #define DAG_HELD_MAX (16u << 20)  /* bytes of them; what comes beyond it is asked for again */
 #define DAG_FETCH_MS (120 * 1000) /* then another block gets the place */
@@ -26,8 +27,9 @@ int dag_new(struct store *s, uv_loop_t *loop, const struct consensus_events *eve
 	    const struct crdt_net *net, struct dag **ret);
 void dag_close(struct dag *d, void (*closed)(void *arg), void *arg);
 
-/* Heads that a trusted peer announced. */
-void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct peerid *from);
+/* Heads that a trusted peer, @author, announced; they came by @from. */
+void dag_heard(struct dag *d, const struct cid *heads, size_t n, const struct peerid *author,
+	       const struct peerid *from);
 /* A block that was asked for; its bytes match the CID. */
 void dag_block(struct dag *d, const struct cid *cid, const uint8_t *p, size_t n);
 /* Somebody came, or time has passed: what was not to be had is asked for again. */

@@ -67,7 +67,19 @@ struct fetch *fetch_first(const struct fetches *fs, enum fetch_state state)
 	return list_empty(head) ? NULL : container_of(head->next, struct fetch, item);
 }
 
-struct fetch *fetch_new(struct fetches *fs, const struct cid *cid, const struct peerid *from)
+size_t fetch_count_of(const struct fetches *fs, enum fetch_state state, const struct peerid *author)
+{
+	const struct list *head = &fs->of[state];
+	struct list *it;
+	size_t n = 0;
+
+	list_each (it, head)
+		n += peerid_equal(&container_of(it, struct fetch, item)->author, author);
+	return n;
+}
+
+struct fetch *fetch_new(struct fetches *fs, const struct cid *cid, const struct peerid *author,
+			const struct peerid *from)
 {
 	struct fetch *f = NULL;
 
@@ -76,6 +88,8 @@ struct fetch *fetch_new(struct fetches *fs, const struct cid *cid, const struct 
 	if (!f)
 		return NULL;
 	cid_copy(&f->cid, cid);
+	if (author)
+		f->author = *author;
 	if (from)
 		f->from = *from;
 	f->since_ms = clock_mono_ms();

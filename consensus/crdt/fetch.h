@@ -9,8 +9,9 @@
 #include "types/peerid.h"
 #include "util/list.h"
 
-#define FETCH_WAITING_MAX 1024 /* announced; more are not heard, they are announced again */
-#define FETCH_LOST_MAX 1024    /* failed or bad; the one that is so for longest is forgotten */
+#define FETCH_WAITING_MAX 1024       /* announced; more are not heard, they are announced again */
+#define FETCH_WAITING_OF_ONE_MAX 768 /* of them by one author: those of others are heard still */
+#define FETCH_LOST_MAX 1024 /* failed or bad; the one that is so for longest is forgotten */
 #define FETCH_BUCKETS 256
 
 enum fetch_state {
@@ -27,7 +28,8 @@ struct fetch {
 	struct list item;   /* of its state, the longest there first */
 	struct list bucket; /* of its CID */
 	struct cid cid;
-	struct peerid from; /* who named it; len 0: nobody in particular */
+	struct peerid from;   /* who named it; len 0: nobody in particular */
+	struct peerid author; /* whose announcement that was; len 0: it was linked to */
 	enum fetch_state state;
 	int64_t since_ms;
 	bool linked; /* it is among the wanted ones of the store */
@@ -60,11 +62,15 @@ int fetch_normalise(const struct cid *cid, struct cid *ret);
 
 /* @cid is normalised, as below. */
 struct fetch *fetch_find(const struct fetches *fs, const struct cid *cid);
-/* A new one, waiting. @from may be NULL. NULL: no room, or no memory. */
-struct fetch *fetch_new(struct fetches *fs, const struct cid *cid, const struct peerid *from);
+/* A new one, waiting. @author and @from may be NULL. NULL: no room, or no memory. */
+struct fetch *fetch_new(struct fetches *fs, const struct cid *cid, const struct peerid *author,
+			const struct peerid *from);
 void fetch_free(struct fetches *fs, struct fetch *f);
 /* The oldest of @state, or NULL. */
 struct fetch *fetch_first(const struct fetches *fs, enum fetch_state state);
+/* Those of @state that @author announced. */
+size_t fetch_count_of(const struct fetches *fs, enum fetch_state state,
+		      const struct peerid *author);
 void fetch_enter(struct fetches *fs, struct fetch *f, enum fetch_state state);
 /* The same, to the front. */
 void fetch_return(struct fetches *fs, struct fetch *f, enum fetch_state state);

@@ -265,7 +265,7 @@ few_peers() {
 	local cid at dump=$BATS_TEST_TMPDIR/dump
 	# The reference does not survive what follows.
 	[ ! -e "$BATS_FILE_TMPDIR/go1.pid" ] || go_stop 1
-	attack_as_judas hostile_keys hostile_values hostile_blocks huge_height
+	attack_as_judas hostile_keys hostile_values hostile_blocks huge_height head_flood
 	log_says "is no delta"
 	at=$(mnt 2)
 	cid=$(cid_of "hostile keys")

@@ -220,6 +220,7 @@ static const struct peerid somebody = { .len = 34, .bytes = { 0x12, 0x20, 1 } };
 
 void engine_hear_cids(struct engine *g, const struct cid *cids, size_t n)
 {
+	const struct peerid author = { .len = 34, .bytes = { 0x12, 0x20, 2, (uint8_t)g->author } };
 	struct cid *copy = malloc(n * sizeof(*copy));
 	struct buf message = BUF_INIT(0);
 
@@ -227,7 +228,7 @@ void engine_hear_cids(struct engine *g, const struct cid *cids, size_t n)
 	for (size_t i = 0; i < n; i++)
 		cid_copy(&copy[i], &cids[i]);
 	assert_int_equal(0, broadcast_encode(copy, n, &message));
-	crdt_heard(g->c, &somebody, &somebody, message.data, message.len);
+	crdt_heard(g->c, &author, &somebody, message.data, message.len);
 	buf_deinit(&message);
 	free(copy);
 }

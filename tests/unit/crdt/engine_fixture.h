@@ -28,6 +28,7 @@ struct engine {
 	struct consensus_events events;
 	struct consensus *c; /* NULL: closed */
 	bool closed;
+	unsigned author; /* of what it hears */
 	/* what it told */
 	struct engine_event told[ENGINE_EVENTS_MAX];
 	size_t n_told;

@@ -64,6 +64,18 @@ static void merge_parent(struct engine *g, const struct engine_block *children, 
 	free(links);
 }
 
+/* Each few of them announced by another author, so that all places can be taken. */
+static void hear_by_many(struct engine *g, const struct cid *cids, size_t n)
+{
+	for (size_t at = 0; at < n; at += DAG_FLIGHT_OF_ONE_MAX) {
+		size_t part = n - at < DAG_FLIGHT_OF_ONE_MAX ? n - at : DAG_FLIGHT_OF_ONE_MAX;
+
+		g->author++;
+		engine_hear_cids(g, cids + at, part);
+	}
+	g->author = 0;
+}
+
 /* ---- places ---- */
 
 static void no_more_is_asked_for_than_there_are_places(void **state)
@@ -76,7 +88,7 @@ static void no_more_is_asked_for_than_there_are_places(void **state)
 		engine_block_put(&blocks[i], i, i + 1, "", 1, NULL, 0);
 		cid_copy(&cids[i], &blocks[i].cid);
 	}
-	engine_hear_cids(g, cids, MANY);
+	hear_by_many(g, cids, MANY);
 	assert_int_equal(DAG_FLIGHT_MAX, g->open_wants);
 	for (unsigned given = 0; given < MANY; given++) {
 		for (unsigned i = 0; i < MANY; i++) {
@@ -158,7 +170,7 @@ static void blocks_that_wait_for_the_writer_are_bounded(void **state)
 		cid_copy(&cids[i], &blocks[i].cid);
 	}
 	engine_hold_writer(g);
-	engine_hear_cids(g, cids, N);
+	hear_by_many(g, cids, N);
 	assert_int_equal(N, g->open_wants);
 	for (unsigned i = 0; i < N; i++)
 		engine_give(g, &blocks[i]);
@@ -193,6 +205,32 @@ static void a_flood_of_announcements_is_bounded(void **state)
 		engine_hear_cids(g, cids, N);
 		assert_in_range(engine_sync(g).wanted, 1, FETCH_WAITING_MAX + DAG_FLIGHT_MAX);
 	}
+	free(cids);
+}
+
+/* Who announces without end what nobody has is not heard beyond its part, and others are. */
+static void a_flood_of_one_author_leaves_places_to_others(void **state)
+{
+	enum {
+		N = 4096
+	};
+	struct engine *g = *state;
+	struct cid *cids = calloc(N, sizeof(*cids));
+	struct engine_block b;
+
+	assert_non_null(cids);
+	make_cids(cids, 0, N);
+	engine_hear_cids(g, cids, N);
+	assert_int_equal(DAG_FLIGHT_OF_ONE_MAX, g->open_wants);
+	assert_int_equal(FETCH_WAITING_OF_ONE_MAX, engine_sync(g).wanted);
+	g->author = 1;
+	engine_block_put(&b, 900, 901, "", 1, NULL, 0);
+	engine_hear(g, &b);
+	assert_true(engine_wants(g, &b.cid));
+	engine_give(g, &b);
+	engine_settle(g);
+	assert_true(engine_merged(g, &b));
+	engine_block_free(&b);
 	free(cids);
 }
 
@@ -253,7 +291,7 @@ static void what_is_not_to_be_had_gives_its_place_to_others(void **state)
 	struct cid cids[DAG_FLIGHT_MAX + 1];
 
 	make_cids(cids, 0, ARRAY_LEN(cids));
-	engine_hear_cids(g, cids, ARRAY_LEN(cids));
+	hear_by_many(g, cids, ARRAY_LEN(cids));
 	assert_int_equal(DAG_FLIGHT_MAX, g->open_wants);
 	engine_forward(g, DAG_FETCH_MS - 10 * 1000);
 	assert_int_equal(0, g->cancelled);
@@ -262,7 +300,7 @@ static void what_is_not_to_be_had_gives_its_place_to_others(void **state)
 	assert_int_equal(1, g->open_wants);
 	/* It was only announced: whoever has it announces it again. */
 	assert_int_equal(1, engine_sync(g).wanted);
-	engine_hear_cids(g, cids, ARRAY_LEN(cids));
+	hear_by_many(g, cids, ARRAY_LEN(cids));
 	assert_int_equal(DAG_FLIGHT_MAX, g->open_wants);
 }
 
@@ -406,6 +444,7 @@ int main(void)
 		TEST(a_network_that_takes_no_more_is_asked_later),
 		TEST(blocks_that_wait_for_the_writer_are_bounded),
 		TEST(a_flood_of_announcements_is_bounded),
+		TEST(a_flood_of_one_author_leaves_places_to_others),
 		TEST(a_bad_block_is_asked_for_once),
 		TEST(what_links_to_a_bad_block_is_merged_all_the_same),
 		TEST(what_is_not_to_be_had_gives_its_place_to_others),
