@@ -190,7 +190,33 @@ void addrbook_each(struct addrbook *b, uint64_t now_ms,
 
 /* ---- learning ---- */
 
-static int entry_make(struct addrbook *b, const struct peerid *peer, uint64_t now_ms,
+static bool is_hearsay(const struct entry *en, uint64_t now_ms)
+{
+	struct list *it;
+
+	list_each (it, &en->addresses) {
+		const struct address *a = container_of(it, struct address, item);
+
+		if (a->until == FOREVER || a->said_until > now_ms)
+			return false;
+	}
+	return !en->kept;
+}
+
+/* What others told of a peer makes room for what is known better: what came last goes first. */
+static void forget_hearsay(struct addrbook *b, uint64_t now_ms)
+{
+	for (struct list *it = b->entries.prev; it != &b->entries; it = it->prev) {
+		struct entry *en = container_of(it, struct entry, item);
+
+		if (is_hearsay(en, now_ms)) {
+			forget_entry(b, en);
+			return;
+		}
+	}
+}
+
+static int entry_make(struct addrbook *b, const struct peerid *peer, bool hearsay, uint64_t now_ms,
 		      struct entry **ret)
 {
 	struct entry *en = find(b, peer);
@@ -200,6 +226,8 @@ static int entry_make(struct addrbook *b, const struct peerid *peer, uint64_t no
 		return 0;
 	if (b->n == ADDRBOOK_PEERS_MAX)
 		expire_all(b, now_ms);
+	if (b->n == ADDRBOOK_PEERS_MAX && !hearsay)
+		forget_hearsay(b, now_ms);
 	if (b->n == ADDRBOOK_PEERS_MAX)
 		return -ENOSPC;
 	en = calloc(1, sizeof(*en));
@@ -290,7 +318,7 @@ int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct mul
 	int r = plain_of(a, peer, &plain);
 
 	if (r == 0)
-		r = entry_make(b, peer, now_ms, &en);
+		r = entry_make(b, peer, source == ADDRBOOK_HEARD, now_ms, &en);
 	if (r < 0)
 		return r;
 	r = address_make(en, &plain, source, now_ms, &address);
@@ -329,7 +357,7 @@ void addrbook_gone(struct addrbook *b, const struct peerid *peer, uint64_t now_m
 int addrbook_keep(struct addrbook *b, const struct peerid *peer, bool kept, uint64_t now_ms)
 {
 	struct entry *en = find(b, peer);
-	int r = en || !kept ? 0 : entry_make(b, peer, now_ms, &en);
+	int r = en || !kept ? 0 : entry_make(b, peer, false, now_ms, &en);
 
 	if (r == 0 && en)
 		en->kept = kept;

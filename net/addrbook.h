@@ -32,7 +32,8 @@ void addrbook_free(struct addrbook *b);
 
 /* Kept without a /p2p of @peer at its end, in the order of coming. An address of several sources
  * lives as long as one of them lets it. -EINVAL: it names another peer, or nothing; -ENOSPC: over a
- * limit. */
+ * limit. Where there are too many peers, one that was only heard of gives way to another that was
+ * not. */
 int addrbook_add(struct addrbook *b, const struct peerid *peer, const struct multiaddr *a,
 		 enum addrbook_source source, uint64_t now_ms);
 /* The peer says anew where it is: what it had said before ends now. */

@@ -259,11 +259,47 @@ static void the_book_has_so_many_peers_and_no_more(void **state)
 		assert_int_equal(0, addrbook_add(b, &peer, &a, ADDRBOOK_HEARD, i == 0 ? 0 : 1));
 	}
 	assert_int_equal(-ENOSPC, addrbook_add(b, &alice, &a, ADDRBOOK_HEARD, 1));
-	assert_int_equal(-ENOSPC, addrbook_keep(b, &alice, true, 1));
 	addrbook_each(b, 1, count_until, &left);
 	assert_int_equal(SIZE_MAX - ADDRBOOK_PEERS_MAX, left);
 	assert_int_equal(0, addrbook_add(b, &alice, &a, ADDRBOOK_HEARD, ADDRBOOK_HOUR_MS));
 	assert_int_equal(-ENOSPC, addrbook_add(b, &bob, &a, ADDRBOOK_HEARD, ADDRBOOK_HOUR_MS));
+}
+
+static size_t addresses_of(struct addrbook *b, const struct peerid *peer)
+{
+	struct multiaddr v[ADDRBOOK_PER_PEER_MAX];
+
+	return addrbook_get(b, peer, 1, v, ADDRBOOK_PER_PEER_MAX);
+}
+
+static void hearsay_gives_way_to_what_is_known(void **state)
+{
+	struct multiaddr a = address("/ip4/1.2.3.4/tcp/1");
+	struct addrbook *b = *state;
+	struct peerid first, last, other;
+
+	for (uint32_t i = 0; i < ADDRBOOK_PEERS_MAX; i++) {
+		peer_of(i + 10, &last);
+		assert_int_equal(0, addrbook_add(b, &last, &a, ADDRBOOK_HEARD, 1));
+	}
+	peer_of(10, &first);
+	assert_int_equal(0, addrbook_add(b, &last, &a, ADDRBOOK_SAID, 1));
+	assert_int_equal(0, addrbook_keep(b, &alice, true, 1));
+	assert_int_equal(0, addrbook_add(b, &bob, &a, ADDRBOOK_SAID, 1));
+	for (uint32_t i = 3; i < 7; i++) {
+		peer_of(i, &other);
+		assert_int_equal(0, addrbook_add(b, &other, &a, ADDRBOOK_CONFIGURED, 1));
+	}
+	/* Six of those that were heard of last went. */
+	assert_int_equal(1, addresses_of(b, &first));
+	assert_int_equal(1, addresses_of(b, &last));
+	assert_int_equal(1, addresses_of(b, &bob));
+	peer_of(10 + ADDRBOOK_PEERS_MAX - 2, &other);
+	assert_int_equal(0, addresses_of(b, &other));
+	peer_of(10 + ADDRBOOK_PEERS_MAX - 7, &other);
+	assert_int_equal(0, addresses_of(b, &other));
+	peer_of(10 + ADDRBOOK_PEERS_MAX - 8, &other);
+	assert_int_equal(1, addresses_of(b, &other));
 }
 
 static void each_goes_over_peers_that_have_addresses(void **state)
@@ -343,6 +379,7 @@ int main(void)
 		TEST(old_addresses_of_a_kept_peer_make_room),
 		TEST(a_peer_has_so_many_addresses_and_no_more),
 		TEST(the_book_has_so_many_peers_and_no_more),
+		TEST(hearsay_gives_way_to_what_is_known),
 		TEST(each_goes_over_peers_that_have_addresses),
 		TEST(what_is_claimed_is_dialled_for_a_while_and_not_told_of),
 		TEST(what_is_claimed_makes_room_for_what_is_known),
