@@ -122,11 +122,13 @@ static void forget(struct members *m, struct entry *en)
 
 /* ---- asking ---- */
 
-/* Where others are to be found, as the member sees it. */
+/* Where it is to be found, and where others are as it sees them, which a stranger could make up. */
 void members_learn(struct members *m, const struct rpc_id *id)
 {
 	for (size_t i = 0; i < id->n_addresses; i++)
 		host_learn(m->opt.host, &id->peer, &id->addresses[i], HOST_TTL_HOUR);
+	if (!crdt_trusts(m->opt.crdt, &m->opt.self, &id->peer))
+		return;
 	for (size_t i = 0; i < id->n_cluster_peers_addresses; i++) {
 		const struct multiaddr *a = &id->cluster_peers_addresses[i];
 		struct peerid peer;

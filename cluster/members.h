@@ -67,7 +67,7 @@ void members_publish_disk(struct members *m);
 /* As informer_trigger. */
 void members_kubo_worked(struct members *m, int32_t interval);
 
-/* Where a peer says that it and others are to be found. */
+/* Where a peer says that it is to be found; of others, only where it is trusted. */
 void members_learn(struct members *m, const struct rpc_id *id);
 
 /* ---- for the tree; any thread ---- */

@@ -537,12 +537,17 @@ static void answers_are_passed_on_until_the_peer_is_forgotten(void **state)
 	assert_string_equal("say1 say1 bye1 ", f->told);
 }
 
-static void addresses_that_it_told_of_are_learnt(void **state)
+static void addresses_that_it_told_of_are_learnt_where_it_is_trusted(void **state)
 {
 	up(1);
 	answer(0, 1);
-	assert_int_equal(1u << 3, net.learnt);
 	done(0, 0, "");
+	assert_int_equal(0, net.learnt);
+	net.trusted = 1u << 2;
+	up(2);
+	answer(1, 2);
+	done(1, 0, "");
+	assert_int_equal(1u << 3, net.learnt);
 }
 
 static void garbage_on_the_topic_makes_no_member(void **state)
@@ -657,7 +662,7 @@ int main(void)
 		TEST(a_failed_question_is_told_and_the_old_answer_stays),
 		TEST(an_answer_in_the_name_of_another_counts_for_nothing),
 		TEST(answers_are_passed_on_until_the_peer_is_forgotten),
-		TEST(addresses_that_it_told_of_are_learnt),
+		TEST(addresses_that_it_told_of_are_learnt_where_it_is_trusted),
 		TEST(garbage_on_the_topic_makes_no_member),
 		TEST(nobody_is_made_a_member_by_another),
 		TEST(there_are_only_so_many_members),
