@@ -265,6 +265,7 @@ static struct gorpc_call *largest(const struct gorpc *g, const struct gorpc_call
 		if (!most || k->waiting > most->waiting)
 			most = k;
 	}
+	assert(most);
 	list_each (it, &most->calls) {
 		struct gorpc_call *c = container_of(it, struct gorpc_call, item);
 
