@@ -45,6 +45,8 @@ struct members {
 	uv_timer_t timer;
 	uint64_t next_check; /* ms; of the monitor */
 	uint64_t next_look;  /* at the network */
+	uint64_t search_at;  /* ms; while a member is heard of that there is no connection to */
+	uint64_t search_ms;  /* 0: there is none */
 	bool closing;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -394,12 +396,30 @@ static int ping(void *arg, struct buf *out)
 
 /* ---- time ---- */
 
+/* Where a member is that came after the others were asked, one of them knows by now. */
+static void search(struct members *m, bool missing, uint64_t now)
+{
+	if (!missing) {
+		m->search_ms = 0;
+		return;
+	}
+	if (m->search_ms > 0 && now < m->search_at)
+		return;
+	if (m->search_ms > 0)
+		members_ask_all(m);
+	m->search_ms = m->search_ms == 0 ? MEMBERS_SEARCH_MS : 2 * m->search_ms;
+	if (m->search_ms > MEMBERS_ASK_MS)
+		m->search_ms = MEMBERS_ASK_MS;
+	m->search_at = now + m->search_ms;
+}
+
 static void tick(uv_timer_t *t)
 {
 	struct members *m = container_of(t, struct members, timer);
 	int64_t now_ns = clock_now_ns();
 	uint64_t now = now_ms(m);
 	struct list *it, *next;
+	bool missing = false;
 
 	if (now >= m->next_check) {
 		m->next_check = now + (uint64_t)m->opt.monitor->check_interval_ms;
@@ -416,9 +436,11 @@ static void tick(uv_timer_t *t)
 		pthread_mutex_lock(&m->lock);
 		en->rtt_ms = host_rtt_ms(m->opt.host, &en->peer);
 		pthread_mutex_unlock(&m->lock);
+		missing = missing || (en->alive && en->trusted && !en->connected);
 		if (now >= en->next_ask)
 			ask(m, en);
 	}
+	search(m, missing, now);
 	if (now >= m->next_look) {
 		m->next_look = now + NET_STATE_MS;
 		net_state_take(&m->net);

@@ -21,6 +21,7 @@
 #define MEMBERS_TOPIC "monitor.metrics"
 #define MEMBERS_MAX 512               /* peers that something is remembered of */
 #define MEMBERS_ASK_MS 30000          /* between two questions to a member */
+#define MEMBERS_SEARCH_MS 2000        /* sooner, for where a member is; doubled up to the above */
 #define MEMBERS_SAID_MAX (128u << 10) /* bytes of an answer that are kept to be passed on */
 #define MEMBERS_ANSWER_MS 15000       /* for one answer, as in the reference */
 

@@ -471,6 +471,32 @@ static void a_member_is_asked_when_it_comes_and_every_thirty_seconds(void **stat
 	assert_members(f, "1c ");
 }
 
+static void where_a_member_is_that_is_not_connected_the_others_are_asked_soon(void **state)
+{
+	net.trusted = 1u << 1 | 1u << 2;
+	up(1);
+	answer(0, 1);
+	done(0, 0, "");
+	ping_of(2, 3600);
+	tick(1);
+	assert_int_equal(1, net.n_requests);
+	tick(2);
+	assert_int_equal(2, net.n_requests);
+	answer(1, 1);
+	done(1, 0, "");
+	tick(3);
+	assert_int_equal(2, net.n_requests);
+	tick(1);
+	assert_int_equal(3, net.n_requests);
+	answer(2, 1);
+	done(2, 0, "");
+	up(2);
+	answer(3, 2);
+	done(3, 0, "");
+	tick(20);
+	assert_int_equal(4, net.n_requests);
+}
+
 static void what_it_said_is_shown_with_its_time(void **state)
 {
 	struct fix *f = *state;
@@ -658,6 +684,7 @@ int main(void)
 		TEST(members_are_listed_in_the_order_of_their_ids_and_we_are_none),
 		TEST(a_living_member_is_kept_connected_where_it_is_trusted),
 		TEST(a_member_is_asked_when_it_comes_and_every_thirty_seconds),
+		TEST(where_a_member_is_that_is_not_connected_the_others_are_asked_soon),
 		TEST(what_it_said_is_shown_with_its_time),
 		TEST(a_failed_question_is_told_and_the_old_answer_stays),
 		TEST(an_answer_in_the_name_of_another_counts_for_nothing),
