@@ -263,7 +263,7 @@ few_peers() {
 
 @test "deltas of a trusted peer gone bad are taken as far as they make sense" {
 	local cid at dump=$BATS_TEST_TMPDIR/dump
-	# The reference does not survive what follows.
+	# This is of ours: what the reference makes of it is not asked.
 	[ ! -e "$BATS_FILE_TMPDIR/go1.pid" ] || go_stop 1
 	attack_as_judas hostile_keys hostile_values hostile_blocks huge_height head_flood
 	log_says "is no delta"
