@@ -19,6 +19,9 @@ struct announce {
 	const struct crdt_net *net;
 	struct cid_set seen; /* named by others since the last time */
 	uv_timer_t often, soon;
+	uint64_t changed_ms; /* the last change of ours */
+	unsigned burst;      /* changes up to that one */
+	uint64_t again_ms;   /* until the heads are named after a burst; 0: there was none */
 	unsigned open;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -102,11 +105,6 @@ static void publish(struct announce *a, const struct cid_set *without)
 		log_warn("the heads could not be announced: %s", strerror(-r));
 }
 
-void announce_now(struct announce *a)
-{
-	publish(a, NULL);
-}
-
 static void on_soon(uv_timer_t *t)
 {
 	publish(container_of(t, struct announce, soon), NULL);
@@ -128,6 +126,8 @@ void announce_heard(struct announce *a, const struct cid *heads, size_t n)
 	}
 }
 
+/* ---- time ---- */
+
 static void plan(struct announce *a);
 
 /* Heads that others keep naming need not be named by us too. */
@@ -138,18 +138,39 @@ static void on_often(uv_timer_t *t)
 	publish(a, &a->seen);
 	cid_set_deinit(&a->seen);
 	cid_set_init(&a->seen);
+	a->again_ms *= 2;
 	plan(a);
 }
 
 /* 0.7 to 1.3 of the interval, so that peers do not speak all at once. */
-static void plan(struct announce *a)
+static uint64_t period(const struct announce *a)
 {
 	uint64_t interval = (uint64_t)a->cfg->rebroadcast_interval_ms;
 	uint16_t r = UINT16_MAX / 2;
 
 	uv_random(NULL, NULL, &r, sizeof(r), 0, NULL);
-	uv_timer_start(&a->often, on_often, interval * 7 / 10 + interval * 6 / 10 * r / UINT16_MAX,
-		       0);
+	return interval * 7 / 10 + interval * 6 / 10 * r / UINT16_MAX;
+}
+
+static void plan(struct announce *a)
+{
+	if (a->again_ms >= (uint64_t)a->cfg->rebroadcast_interval_ms)
+		a->again_ms = 0;
+	uv_timer_start(&a->often, on_often, a->again_ms ? a->again_ms : period(a), 0);
+}
+
+void announce_now(struct announce *a)
+{
+	uint64_t now = uv_now(a->often.loop);
+	bool goes_on = a->burst > 0 && now - a->changed_ms < ANNOUNCE_PAUSE_MS;
+
+	publish(a, NULL);
+	a->changed_ms = now;
+	a->burst = goes_on ? a->burst + 1 : 1;
+	if (a->burst < ANNOUNCE_BURST)
+		return;
+	a->again_ms = ANNOUNCE_PAUSE_MS;
+	plan(a);
 }
 
 /* ---- life ---- */

@@ -1,6 +1,6 @@
 /*
  * Telling others our heads: at once after a change of ours, soon after a peer came, and from time
- * to time those that nobody else has named. Loop's thread.
+ * to time those that nobody else has named, sooner after many changes. Loop's thread.
  * Source: "Broadcasts" in docs/formats.md (cluster-wire dossier 1.7).
  */
 #pragma once
@@ -9,6 +9,12 @@
 
 #define ANNOUNCE_SOON_MS 300   /* after a peer came, for several that come together */
 #define ANNOUNCE_SEEN_MAX 4096 /* heads of others remembered between two times */
+
+/* Changes without such a pause between them are a burst. A peer of the reference keeps 32 messages
+ * that it has not come to, and drops what comes then: the last one too, which names what it misses.
+ * So that is said again after the pause, and after twice as long each time, up to the interval. */
+#define ANNOUNCE_PAUSE_MS 5000
+#define ANNOUNCE_BURST 16
 
 struct announce;
 

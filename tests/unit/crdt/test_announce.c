@@ -142,6 +142,52 @@ static void heads_are_named_again_from_time_to_time(void **state)
 	}
 }
 
+static void make_changes(struct engine *g, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++)
+		pin(g, i);
+	assert_int_equal(from + n, g->n_published);
+}
+
+/* How long until the next message. */
+static uint64_t silence(struct engine *g)
+{
+	size_t before = g->n_published;
+	uint64_t ms = 0;
+
+	for (; g->n_published == before; ms += 100) {
+		assert_true(ms < 2 * MINUTE);
+		engine_forward(g, 100);
+	}
+	return ms;
+}
+
+static void the_last_of_many_changes_is_named_again_less_and_less_often(void **state)
+{
+	struct engine *g = *state;
+	struct cid head;
+
+	make_changes(g, 0, ANNOUNCE_BURST);
+	engine_heads(g, &head);
+	for (uint64_t ms = ANNOUNCE_PAUSE_MS; ms < MINUTE; ms *= 2) {
+		assert_in_range(silence(g), ms - 1000, ms + 1000);
+		check_published(g, &head, 1);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_in_range(silence(g), MINUTE * 7 / 10 - 1000, MINUTE * 13 / 10 + 1000);
+}
+
+static void changes_that_are_few_or_far_between_are_named_once(void **state)
+{
+	struct engine *g = *state;
+
+	make_changes(g, 0, ANNOUNCE_BURST - 1);
+	engine_forward(g, 2 * ANNOUNCE_PAUSE_MS);
+	make_changes(g, ANNOUNCE_BURST - 1, ANNOUNCE_BURST - 1);
+	engine_forward(g, 2 * ANNOUNCE_PAUSE_MS);
+	assert_int_equal(2 * (ANNOUNCE_BURST - 1), g->n_published);
+}
+
 static void heads_that_others_named_are_not_repeated(void **state)
 {
 	struct engine *g = *state;
@@ -207,6 +253,8 @@ int main(void)
 		TEST(changes_of_others_are_not_announced_at_once),
 		TEST(peers_that_come_are_told_soon_and_once),
 		TEST(heads_are_named_again_from_time_to_time),
+		TEST(the_last_of_many_changes_is_named_again_less_and_less_often),
+		TEST(changes_that_are_few_or_far_between_are_named_once),
 		TEST(heads_that_others_named_are_not_repeated),
 		TEST(more_heads_than_a_message_holds_are_no_failure),
 	};
