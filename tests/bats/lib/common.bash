@@ -19,6 +19,9 @@ esac
 # How much slower than a plain build this one is: deadlines grow with it.
 : "${PINFS_SLOW:=1}"
 
+# shellcheck source=tests/lib/kubo.bash
+. "$project/tests/lib/kubo.bash"
+
 # --- a journey ---------------------------------------------------------------------------
 
 setup_file() {
@@ -445,22 +448,7 @@ heads() {
 
 # kubo_init_at DIR PORT: a repository for a Kubo that talks to nobody; its API is at that port.
 kubo_init_at() {
-	local port=$2
-	export IPFS_PATH=$1 IPFS_TELEMETRY=off
-	[ ! -d "$IPFS_PATH" ] || return 0
-	{
-		"$peers_bin/ipfs" init --empty-repo --profile=server,test
-		local key
-		for key in AutoConf.Enabled:false AutoTLS.Enabled:false Bootstrap:[] DNS.Resolvers:{} \
-			Routing.DelegatedRouters:[] Ipns.DelegatedPublishers:[] Provide.Enabled:false \
-			Swarm.DisableNatPortMap:true; do
-			"$peers_bin/ipfs" config --json "${key%%:*}" "${key#*:}"
-		done
-		"$peers_bin/ipfs" config Routing.Type none
-		"$peers_bin/ipfs" config Addresses.API "/ip4/127.0.0.1/tcp/$port"
-		"$peers_bin/ipfs" config Addresses.Gateway "/ip4/127.0.0.1/tcp/$((port + 1))"
-		"$peers_bin/ipfs" config --json Addresses.Swarm "[\"/ip4/127.0.0.1/tcp/$((port + 2))\"]"
-	} >>"$BATS_FILE_TMPDIR/kubo.log" 2>&1
+	kubo_repo "$1" 127.0.0.1 "$2" >>"$BATS_FILE_TMPDIR/kubo.log" 2>&1
 }
 
 kubo_init() {

@@ -2,79 +2,14 @@
 # Clusters for the journeys in tests/interop: hosts that are network namespaces on one bridge, each
 # with a peer (pinfs or the real ipfs-cluster-service) and, where asked for, a real Kubo. Loaded
 # after ../bats/lib/common. Host N has the address 10.77.0.N; everything of it is below
-# $BATS_FILE_TMPDIR. Network namespaces are pinned by a process that sleeps, so that nothing is
-# left when the file's namespaces end.
+# $BATS_FILE_TMPDIR.
 
 cluster_secret=5b9f3c2d8e7a1406b5d4c3f2e1a09f8e7d6c5b4a39281706f5e4d3c2b1a09f8e
 
-# host_ip N
-host_ip() {
-	echo "10.77.0.$1"
-}
-
-host_pid() {
-	cat "$BATS_FILE_TMPDIR/host$1.ns"
-}
-
-# on N CMD...: on that host; files and mounts are everybody's.
-on() {
-	local host=$1
-	shift
-	nsenter --target "$(host_pid "$host")" --net -- "$@"
-}
-
-# become N CMD...: the same for a process in the background, whose pid $! then is.
-become() {
-	local host=$1
-	shift
-	exec nsenter --target "$(host_pid "$host")" --net -- "$@"
-}
-
-# bridge_make NAME
-bridge_make() {
-	! ip link show "$1" >/dev/null 2>&1 || return 0
-	ip link add "$1" type bridge
-	ip link set "$1" up
-}
-
-# host_add N: a host on the bridge.
-host_add() {
-	local n=$1 pid
-	bridge_make cluster0
-	unshare --net sleep infinity 3>&- &
-	pid=$!
-	echo "$pid" >"$BATS_FILE_TMPDIR/host$n.ns"
-	cp "$BATS_FILE_TMPDIR/host$n.ns" "$BATS_FILE_TMPDIR/zz-host$n.pid" # stopped last
-	wait_for 5 host_ready "$pid"
-	ip link add "veth$n" type veth peer name eth0 netns "$pid"
-	ip link set "veth$n" master cluster0 up
-	on "$n" ip link set lo up
-	on "$n" ip addr add "$(host_ip "$n")/24" dev eth0
-	on "$n" ip link set eth0 up
-}
-
-host_ready() {
-	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
-}
-
-# host_unplug N, host_plug N: a partition, and its end.
-host_unplug() {
-	ip link set "veth$1" down
-}
-
-host_plug() {
-	ip link set "veth$1" up
-}
-
-# host_apart N, host_together N: a partition into two networks that each go on, and its end.
-host_apart() {
-	bridge_make cluster1
-	ip link set "veth$1" master cluster1
-}
-
-host_together() {
-	ip link set "veth$1" master cluster0
-}
+# shellcheck disable=SC2034 # netns.bash's
+hosts_folder=${BATS_FILE_TMPDIR:-}
+# shellcheck source=tests/lib/netns.bash
+. "${BASH_SOURCE[0]%/*}/../../lib/netns.bash"
 
 # --- configuration -----------------------------------------------------------------------
 
