@@ -1,23 +1,20 @@
 /*
  * bench-writers THREADS FIRST COUNT TARGET: pins COUNT CIDs beginning with number FIRST from
  * THREADS threads, and prints the seconds that took. Each thread waits for one pin before it begins
- * the next. TARGET is a folder (create, write, close of <CID>.json) or http:PORT, the REST API of
- * ipfs-cluster-service on loopback (POST /pins/<CID>, one connection per thread).
+ * the next. TARGET is a folder (create, write, close of <CID>.json) or http:ADDRESS:PORT, the REST
+ * API of ipfs-cluster-service (POST /pins/<CID>, one connection per thread).
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/cids.h"
+#include "bench/rest.h"
 
 struct writer {
 	pthread_t thread;
@@ -47,63 +44,17 @@ static int pin_file(struct writer *w, const char *cid)
 
 /* ---- HTTP ---- */
 
-static int http_connect(const char *port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)atoi(port)),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
-		return -errno;
-	return fd;
-}
-
-/* The answer is whole: by its length, or by the last chunk. */
-static int http_ended(const char *answer, size_t n)
-{
-	const char *body = strstr(answer, "\r\n\r\n"), *len;
-
-	if (!body)
-		return 0;
-	body += 4;
-	len = strcasestr(answer, "\r\ncontent-length:");
-	if (len && len < body)
-		return n - (size_t)(body - answer) >= strtoul(len + 17, NULL, 10);
-	return n >= 5 && strcmp(answer + n - 5, "0\r\n\r\n") == 0;
-}
-
 static int pin_http(struct writer *w, const char *cid)
 {
-	char text[16384];
-	size_t have = 0;
-	int n =
-	    snprintf(text, sizeof(text),
-		     "POST /pins/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", cid);
+	char path[BENCH_CID_LEN + 8];
+	int r;
 
-	if (write(w->fd, text, (size_t)n) != n)
-		return -EPIPE;
-	text[0] = '\0';
-	while (!http_ended(text, have)) {
-		ssize_t got = read(w->fd, text + have, sizeof(text) - 1 - have);
-
-		if (got <= 0)
-			return -EPIPE;
-		have += (size_t)got;
-		text[have] = '\0';
-	}
-	return strncmp(text, "HTTP/1.1 2", 10) == 0 ? 0 : -EPROTO;
+	snprintf(path, sizeof(path), "/pins/%s", cid);
+	r = rest_call(w->fd, "POST", path);
+	return r < 0 ? r : r / 100 == 2 ? 0 : -EPROTO;
 }
 
 /* ---- threads ---- */
-
-static int is_http(const struct writer *w)
-{
-	return strncmp(w->target, "http:", 5) == 0;
-}
 
 static void *writer_main(void *arg)
 {
@@ -112,7 +63,7 @@ static void *writer_main(void *arg)
 
 	for (uint64_t i = 0; i < w->count && w->status == 0; i++) {
 		bench_cid(w->first + i, cid);
-		w->status = is_http(w) ? pin_http(w, cid) : pin_file(w, cid);
+		w->status = rest_is(w->target) ? pin_http(w, cid) : pin_file(w, cid);
 	}
 	return NULL;
 }
@@ -149,7 +100,8 @@ int main(int argc, char **argv)
 	int status;
 
 	if (n == 0 || !writers) {
-		fprintf(stderr, "usage: bench-writers THREADS FIRST COUNT FOLDER|http:PORT\n");
+		fprintf(stderr,
+			"usage: bench-writers THREADS FIRST COUNT FOLDER|http:ADDRESS:PORT\n");
 		return 2;
 	}
 	for (uint64_t i = 0; i < n; i++) {
@@ -158,8 +110,8 @@ int main(int argc, char **argv)
 		*w = (struct writer){ .first = first + i * count,
 				      .count = count,
 				      .target = argv[4] };
-		w->fd = is_http(w) ? http_connect(w->target + 5)
-				   : open(w->target, O_DIRECTORY | O_RDONLY);
+		w->fd = rest_is(w->target) ? rest_connect(w->target)
+					   : open(w->target, O_DIRECTORY | O_RDONLY);
 		if (w->fd < 0) {
 			fprintf(stderr, "bench-writers: %s\n", strerror(errno));
 			return 1;

@@ -1,16 +1,39 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2034 # shared with bench/run and the files beside this one
-# Sourced by bench/run: seconds, medians, ratios, the table.
+# shellcheck disable=SC2154,SC2034 # shared with who sources it and the files beside this one
+# Sourced by bench/run and bench/cluster: waiting, seconds, medians, ratios, the table.
 
 say() {
 	echo "[$((SECONDS / 60))m$((SECONDS % 60))s] $*" >&2
+}
+
+# wait_for SECONDS CMD...: polls each few milliseconds.
+wait_for() {
+	local seconds=$1 end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "bench: not within $seconds s: $*" >&2
+			tail -n 5 "$work"/*log >&2
+			return 1
+		fi
+		sleep 0.005
+	done
+}
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# anonymous_kib PID: the anonymous memory of a process.
+anonymous_kib() {
+	awk '$1 == "RssAnon:" { print $2 }' "/proc/$1/status"
 }
 
 # timed CMD...: the seconds that CMD took. Its own output goes to the log.
 timed() {
 	local begin=$EPOCHREALTIME
 	"$@" >>"$work/log" 2>&1 || {
-		echo "bench/run: failed: $*; the end of the log:" >&2
+		echo "bench: failed: $*; the end of the log:" >&2
 		tail -n 5 "$work/log" >&2
 		return 1
 	}

@@ -2,10 +2,6 @@
 # shellcheck disable=SC2154,SC2034 # shared with bench/run and the files beside this one
 # Sourced by bench/run: the daemons on both sides, their folders, and the end of everything.
 
-pinfs=$root/build-release/daemon/pinfs
-bench_gen=$root/build-release/bench/bench-gen
-bench_writers=$root/build-release/bench/bench-writers
-go=$root/tests/peers/bin/ipfs-cluster-service
 kubo_port=15001 # nobody listens there
 rest_port=19094
 
@@ -33,21 +29,8 @@ peers_end() {
 	rm -rf "$work"
 }
 
-# wait_until CMD...: polls each few milliseconds, for two minutes at most.
 wait_until() {
-	local end=$((SECONDS + 120))
-	until "$@" >/dev/null 2>&1; do
-		if [ "$SECONDS" -ge "$end" ]; then
-			echo "bench/run: not within two minutes: $*" >&2
-			tail -n 5 "$work"/*log >&2
-			return 1
-		fi
-		sleep 0.005
-	done
-}
-
-gone() {
-	! kill -0 "$1" 2>/dev/null
+	wait_for 120 "$@"
 }
 
 # config_local DIR PORT: loopback only, free ports, no Kubo. Both sides can be members at PORT.
@@ -114,9 +97,9 @@ ours_memory() {
 	anonymous "$(pgrep -x pinfs)"
 }
 
-# anonymous PID
+# anonymous PID: the same of any process.
 anonymous() {
-	awk '$1 == "RssAnon:" { printf "%.1f", $2 / 1024 }' "/proc/$1/status"
+	awk -v kib="$(anonymous_kib "$1")" 'BEGIN { printf "%.1f", kib / 1024 }'
 }
 
 # ---- the reference ----

@@ -164,7 +164,7 @@ pin_row() {
 	for ((i = 0; i < rounds; i++)); do
 		first_number "$3"
 		kill -STOP "$our_pid"
-		theirs+=("$("$bench_writers" "$2" "$first" "$3" "http:$rest_port")")
+		theirs+=("$("$bench_writers" "$2" "$first" "$3" "http:127.0.0.1:$rest_port")")
 		kill -STOP "$go_pid"
 		kill -CONT "$our_pid"
 		ours+=("$("$bench_writers" "$2" "$first" "$3" "$work/m/pins")")
