@@ -218,9 +218,14 @@ static void net_have(void *arg, const struct cid *cid)
 
 static const struct peerid somebody = { .len = 34, .bytes = { 0x12, 0x20, 1 } };
 
+static struct peerid author_of(const struct engine *g)
+{
+	return (struct peerid){ .len = 34, .bytes = { 0x12, 0x20, 2, (uint8_t)g->author } };
+}
+
 void engine_hear_cids(struct engine *g, const struct cid *cids, size_t n)
 {
-	const struct peerid author = { .len = 34, .bytes = { 0x12, 0x20, 2, (uint8_t)g->author } };
+	const struct peerid author = author_of(g);
 	struct cid *copy = malloc(n * sizeof(*copy));
 	struct buf message = BUF_INIT(0);
 
@@ -478,7 +483,9 @@ bool engine_merged(struct engine *g, const struct engine_block *b)
 
 bool engine_heads_of(struct engine *g, struct crdt_heads *ret)
 {
-	return crdt_heads_of(g->c, &somebody, ret);
+	const struct peerid author = author_of(g);
+
+	return crdt_heads_of(g->c, &author, ret);
 }
 
 struct crdt_sync engine_sync(struct engine *g)

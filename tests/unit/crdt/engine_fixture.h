@@ -113,5 +113,5 @@ bool engine_has(struct engine *g, unsigned i, const char *name);
 uint64_t engine_pins(struct engine *g);
 uint64_t engine_heads(struct engine *g, struct cid *ret_one);
 struct crdt_sync engine_sync(struct engine *g);
-/* What the network's peer announced last. */
+/* What the present author announced last. */
 bool engine_heads_of(struct engine *g, struct crdt_heads *ret);
