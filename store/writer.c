@@ -31,9 +31,11 @@ int store_write(struct store *s, struct store_txn **ret)
 	r = store_info_load(t);
 	if (r < 0)
 		goto out_abort;
+	pthread_mutex_lock(&s->lock);
 	for (unsigned i = 0; i < STORE_GENERATIONS_MAX; i++)
 		if (s->gens[i].number == t->info.generation)
 			t->gen = &s->gens[i];
+	pthread_mutex_unlock(&s->lock);
 	r = t->gen ? 0 : -EBADMSG;
 	if (r == 0 && !atomic_load(&s->marked)) /* so that no change is durable without the mark */
 		r = meta_put(t, MARK_RUNNING, "\1", 1);

@@ -53,7 +53,7 @@ knows() {
 
 # go_knows N M: so has the Go peer on host N.
 go_knows() {
-	rest "$1" peers | jq -e --arg id "$(peer_id "$2")" 'select(.id == $id)'
+	rest "$1" peers | jq -es --arg id "$(peer_id "$2")" 'any(.[]; .id == $id)'
 }
 
 # listens N: something of ours has the port of mDNS there.
