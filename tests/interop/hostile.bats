@@ -137,11 +137,11 @@ unharmed() {
 	timeout $((2 * PINFS_SLOW)) jq -e .pins "$at/state/info.json" >/dev/null
 	timeout $((2 * PINFS_SLOW)) ls "$at/pins" >/dev/null
 	timeout $((2 * PINFS_SLOW)) cat "$at"/health/{alerts.json,metrics/ping.json} >/dev/null
-	wait_for 15 pin_travels 3 2 "to $text"
-	wait_for 15 pin_travels 2 3 "from $text"
+	wait_for 40 pin_travels 3 2 "to $text"
+	wait_for 40 pin_travels 2 3 "from $text"
 	[ ! -e "$BATS_FILE_TMPDIR/go1.pid" ] || {
 		go_pin 1 "$(cid_of "go $text")"
-		wait_for 15 ours_has 2 "$(cid_of "go $text")"
+		wait_for 40 ours_has 2 "$(cid_of "go $text")"
 	}
 	wait_for 15 memory_within "$grown_kib" || memory_within "$grown_kib"
 	wait_for 15 descriptors_are_back
