@@ -382,7 +382,7 @@ static int make_current(struct filler *f, struct bulk_counts *ret)
 	memcpy(info->by_status, p->by_status, sizeof(info->by_status));
 	info->next_serial = f->next_number;
 	info->next_block = f->next_block;
-	info->dirty = info->pending = 0;
+	info->dirty = info->pending = info->names_after = 0;
 	store_touch(t);
 	p->counts.revision_after = info->revision;
 	r = bulk_mark_clear(t);

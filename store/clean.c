@@ -26,7 +26,7 @@ int store_clean(struct store *s)
 		goto out_forget;
 	info = store_info_edit(t);
 	info->generation = fresh->number;
-	info->pins = info->export_bytes = info->dirty = info->pending = 0;
+	info->pins = info->export_bytes = info->dirty = info->pending = info->names_after = 0;
 	__builtin_memset(info->by_status, 0, sizeof(info->by_status));
 	store_touch(t);
 	r = store_commit(t);

@@ -100,6 +100,7 @@ static int open_tables(struct store *s, struct err *e)
 		goto out_abort;
 	}
 	r = txn_commit(s, t.txn);
+	names_note(s, &t.info);
 	return r < 0 ? err_sys(e, r, "opening the data") : 0;
 
 out_abort:
@@ -179,6 +180,16 @@ static int write_first(struct store *s, struct err *e)
 	return 0;
 }
 
+static void init_queue_ready(struct store *s)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->queue_ready, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int store_open(const struct store_options *opt, struct mbox *loop, struct store **ret,
 	       struct err *e)
 {
@@ -192,7 +203,7 @@ int store_open(const struct store_options *opt, struct mbox *loop, struct store 
 	atomic_store(&s->unsettled, true);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->queue_lock, NULL);
-	pthread_cond_init(&s->queue_ready, NULL);
+	init_queue_ready(s);
 	s->folder = strdup(opt->folder);
 	r = s->folder ? path_mkdirs(opt->folder, 0700, e) : err_sys(e, -ENOMEM, "opening the data");
 	if (r == 0)
@@ -242,6 +253,7 @@ void store_close(struct store *s)
 	}
 	if (s->env)
 		mdb_env_close(s->env);
+	names_forget(&s->names);
 	pthread_cond_destroy(&s->queue_ready);
 	pthread_mutex_destroy(&s->queue_lock);
 	pthread_mutex_destroy(&s->lock);

@@ -7,9 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/names_later.h"
 #include "store/store.h"
 
-#define STORE_SCHEMA 2
+#define STORE_SCHEMA 3
 #define STORE_GENERATIONS_MAX 8 /* current, staged, and those that a reader still holds */
 #define STORE_IDLE_READS 16     /* read transactions kept for reuse */
 #define BROKEN_MAX 256
@@ -50,6 +51,7 @@ struct store_txn {
 	struct generation *gen;
 	struct store_info info;
 	bool write, info_dirty;
+	bool names_later; /* see pinset.h */
 	struct store_txn *next_idle;
 };
 
@@ -70,6 +72,9 @@ struct store {
 	struct generation gens[STORE_GENERATIONS_MAX];
 	struct store_txn *idle;
 	unsigned n_idle;
+
+	struct later_names names;      /* the writer's */
+	_Atomic uint64_t names_behind; /* numbers given since the first name that was put off */
 
 	/* the writer */
 	pthread_t thread;

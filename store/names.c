@@ -77,26 +77,44 @@ static int name_save(struct store_txn *t, uint64_t number, uint64_t count, const
 	return table_put(t, TABLE_NAME_IDS, val_u64(&number), val_of(val, sizeof(h) + n), 0);
 }
 
-int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, uint64_t *ret_name)
+int names_add_folder(struct store_txn *t, const char *folder, size_t n, uint64_t serial,
+		     uint64_t *ret_name)
 {
-	char folder[NAME_FOLDER_MAX + 1];
-	size_t len = name_folder(name, n, folder), old_len;
 	uint64_t number, count = 0;
 	uint8_t k[NAME_PIN_KEY] = { 0 };
 	const char *old;
-	int r = names_find(t, folder, len, &number);
+	size_t old_len;
+	int r = names_find(t, folder, n, &number);
 
 	if (r == -ENOENT) {
 		number = store_info_edit(t)->next_serial++;
-		r = table_put(t, TABLE_NAMES, val_of(folder, len), val_u64(&number), 0);
+		r = table_put(t, TABLE_NAMES, val_of(folder, n), val_u64(&number), 0);
 	} else if (r == 0) {
 		r = names_get(t, number, &old, &old_len, &count);
 	}
-	if (r == 0)
-		r = name_save(t, number, count + 1, folder, len);
-	name_pin_key(k, number, serial);
+	if (r < 0)
+		return r;
 	*ret_name = number;
-	return r < 0 ? r : table_put(t, TABLE_NAME_PINS, val_of(k, sizeof(k)), val_of("", 0), 0);
+	name_pin_key(k, number, serial);
+	r = table_put(t, TABLE_NAME_PINS, val_of(k, sizeof(k)), val_of("", 0), MDB_NOOVERWRITE);
+	if (r == -EEXIST)
+		return 0;
+	return r < 0 ? r : name_save(t, number, count + 1, folder, n);
+}
+
+int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, uint64_t *ret_name)
+{
+	char folder[NAME_FOLDER_MAX + 1];
+	size_t len = name_folder(name, n, folder);
+
+	return names_add_folder(t, folder, len, serial, ret_name);
+}
+
+static int name_pin_del(struct store_txn *t, uint8_t k[NAME_PIN_KEY])
+{
+	MDB_val key = val_of(k, NAME_PIN_KEY);
+
+	return lmdb_errno(mdb_del(t->txn, t->gen->dbi[TABLE_NAME_PINS], &key, NULL));
 }
 
 int names_remove(struct store_txn *t, uint64_t name, uint64_t serial)
@@ -114,9 +132,9 @@ int names_remove(struct store_txn *t, uint64_t name, uint64_t serial)
 		return -EBADMSG;
 	memcpy(folder, old, len); /* the next change moves it */
 	name_pin_key(k, name, serial);
-	r = table_del(t, TABLE_NAME_PINS, val_of(k, sizeof(k)));
+	r = name_pin_del(t, k);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	if (count > 1)
 		return name_save(t, name, count - 1, folder, len);
 	r = table_del(t, TABLE_NAME_IDS, val_u64(&name));

@@ -7,6 +7,7 @@
 
 #include "store/rows.h"
 #include "store/status.h"
+#include "types/name.h"
 #include "types/pin_json.h"
 #include "types/pin_pb.h"
 #include "util/clock.h"
@@ -32,6 +33,7 @@ static int row_parse(uint64_t serial, const MDB_val *val, struct pin_row *ret)
 				 .kid = h.kid,
 				 .priority = h.priority,
 				 .timestamp = h.timestamp,
+				 .name = h.name,
 				 .document_len = h.document_len,
 				 .line_len = h.line_len,
 				 .flags = h.flags,
@@ -288,6 +290,38 @@ static int row_write(struct store_txn *t, uint64_t serial, const struct pin_row_
 	return 0;
 }
 
+/* The number of the row's name, by its text where that was put off. */
+static int name_number(const struct store_txn *t, const struct pin_row *row, uint64_t *ret)
+{
+	char folder[NAME_FOLDER_MAX + 1];
+	struct pin pin;
+	int r;
+
+	*ret = row->name;
+	if (row->name != 0)
+		return 0;
+	pin_init(&pin);
+	r = pinset_decode(row, &pin, NULL);
+	if (r == 0)
+		r = names_find(t, folder, name_folder(pin.name.p, pin.name.n, folder), ret);
+	pin_deinit(&pin);
+	return r;
+}
+
+/* The name may not be there yet. */
+static int row_unname(struct store_txn *t, uint64_t serial)
+{
+	struct pin_row row;
+	uint64_t number = 0;
+	int r = pinset_raw(t, serial, &row);
+
+	if (r == 0)
+		r = name_number(t, &row, &number);
+	if (r == 0)
+		r = names_remove(t, number, serial);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* Takes what a row added to indexes and counters away again; the row itself stays. */
 static int row_unindex(struct store_txn *t, uint64_t serial)
 {
@@ -303,13 +337,13 @@ static int row_unindex(struct store_txn *t, uint64_t serial)
 		return 0;
 	info->pins--;
 	info->export_bytes -= h.line_len;
-	r = names_remove(t, h.name, serial);
+	r = row_unname(t, serial);
 	if (r == 0 && h.expire_at != PIN_TIME_UNSET)
 		r = due_del(t, DUE_EXPIRY, h.expire_at, serial);
 	return r;
 }
 
-static int row_index(struct store_txn *t, uint64_t serial, const struct pin *pin,
+static int row_index(struct store_txn *t, uint64_t serial, bool is_new, const struct pin *pin,
 		     struct pin_row_head *h, uint8_t rank)
 {
 	struct store_info *info = store_info_edit(t);
@@ -323,8 +357,11 @@ static int row_index(struct store_txn *t, uint64_t serial, const struct pin *pin
 		status.held = old.held || old.status == STATUS_PINNED;
 	else if (r != -ENOENT)
 		return r;
-	r = names_add(t, pin->name.p, pin->name.n, serial, &h->name);
-
+	r = 0;
+	if (is_new && t->names_later)
+		names_put_off(t, serial);
+	else
+		r = names_add(t, pin->name.p, pin->name.n, serial, &h->name);
 	info->pins++;
 	info->export_bytes += h->line_len;
 	if (r == 0 && h->expire_at != PIN_TIME_UNSET)
@@ -369,6 +406,7 @@ int pinset_set(struct store_txn *t, const struct sortkey *key, struct key_row *k
 				  .priority = priority,
 				  .flags = (uint16_t)flags,
 				  .cid_len = cid->len };
+	bool is_new = key_row->serial == 0;
 	struct pin pin;
 	int r =
 	    key_row->serial ? same_value(t, key_row->serial, cid, value, len, priority, flags) : 0;
@@ -386,7 +424,7 @@ int pinset_set(struct store_txn *t, const struct sortkey *key, struct key_row *k
 	if (r == 0 && (h.flags & PIN_ROW_UNREADABLE))
 		r = status_del(t, key_row->serial);
 	else if (r == 0)
-		r = row_index(t, key_row->serial, &pin, &h, rank);
+		r = row_index(t, key_row->serial, is_new, &pin, &h, rank);
 	if (r == 0)
 		r = row_write(t, key_row->serial, &h, cid, value, len);
 	pin_deinit(&pin);

@@ -27,6 +27,7 @@ struct pin_row {
 	uint64_t kid;
 	uint64_t priority;               /* height of the delta that set the value */
 	int64_t timestamp;               /* Unix seconds */
+	uint64_t name;                   /* number of its name; 0: brought in later (names_later) */
 	uint32_t document_len, line_len; /* bytes, final newline included */
 	uint32_t flags;
 	const uint8_t *cid;
@@ -101,5 +102,8 @@ int pinset_set(struct store_txn *t, const struct sortkey *key, struct key_row *k
 	       uint32_t flags, uint8_t rank);
 /* Takes the value away, if there is one, and queues the CID to be unpinned. */
 int pinset_unset(struct store_txn *t, const struct sortkey *key, struct key_row *key_row);
+/* Rows that are new in this transaction get their place among the names afterwards, as soon as
+ * there is nothing else to do: for merges of many pins, of which each would dirty a page there. */
+void names_later(struct store_txn *t);
 int due_put(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial);
 int due_del(struct store_txn *t, enum due_kind kind, int64_t second, uint64_t serial);

@@ -11,7 +11,7 @@ struct pin_row_head {
 	uint64_t priority;
 	int64_t timestamp;
 	int64_t expire_at;
-	uint64_t name; /* number in TABLE_NAME_IDS; 0 in unreadable rows */
+	uint64_t name; /* number in TABLE_NAME_IDS; 0: unreadable, or put off (names_later) */
 	uint32_t document_len, line_len;
 	uint16_t flags;
 	uint16_t cid_len;
@@ -74,6 +74,11 @@ static inline void element_key(uint8_t out[ELEMENT_KEY], uint64_t kid, enum elem
 	put_be64(out + 9, block);
 }
 
-/* The number of a folder name, made when there is none yet; counts one pin more in it. */
+/* The number of a name, made when there is none yet. Counts one pin more in it, unless this one is
+ * there already. */
 int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, uint64_t *ret_name);
+/* The same for the folder of a name. */
+int names_add_folder(struct store_txn *t, const char *folder, size_t n, uint64_t serial,
+		     uint64_t *ret_name);
+/* 0 also when the pin is not there. */
 int names_remove(struct store_txn *t, uint64_t name, uint64_t serial);

@@ -41,8 +41,9 @@ struct store_info {
 	uint64_t next_serial;  /* never reused, across generations */
 	uint64_t next_block;
 	uint64_t generation;
-	uint64_t dirty;   /* blocks between heads and merged ones may be missing */
-	uint64_t pending; /* operations that wait for their delta (crdt.batching) */
+	uint64_t dirty;       /* blocks between heads and merged ones may be missing */
+	uint64_t pending;     /* operations that wait for their delta (crdt.batching) */
+	uint64_t names_after; /* pins of a higher serial may not be in by-name yet; 0: all are */
 	uint64_t by_status[STATUS_NR];
 	uint8_t lineage[16]; /* new with each cleanup of a raft folder */
 };

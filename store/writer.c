@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/internal.h"
 #include "util/clock.h"
@@ -65,8 +66,10 @@ int store_commit(struct store_txn *t)
 		return r;
 	}
 	r = txn_commit(t->store, t->txn);
-	if (r == 0)
+	if (r == 0) {
 		atomic_store(&t->store->marked, true);
+		names_note(t->store, &t->info);
+	}
 	free(t);
 	return r;
 }
@@ -183,19 +186,46 @@ static struct store_batch *queue_take(struct store *s)
 }
 
 /* What is left to be done while nothing else is. True while there is more. */
-static bool tidy(struct store *s)
+static bool tidy(struct store *s, bool quiet)
 {
 	if (store_broken(s))
 		return false;
 	if (s->unsettled)
 		bulk_settle(s);
-	return generation_sweep(s);
+	if (generation_sweep(s))
+		return true;
+	return quiet && atomic_load(&s->names_behind) > 0 && names_step(s);
+}
+
+/* Until there may be work. True: nothing happened for so long that the last names are brought in.
+ */
+static bool await(struct store *s)
+{
+	struct timespec until;
+	int64_t ms = clock_mono_ms() + LATER_QUIET_MS;
+
+	if (atomic_load(&s->names_behind) == 0) {
+		pthread_cond_wait(&s->queue_ready, &s->queue_lock);
+		return false;
+	}
+	until = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_PER_MS };
+	return pthread_cond_timedwait(&s->queue_ready, &s->queue_lock, &until) == ETIMEDOUT;
+}
+
+static void run(struct store *s, struct store_batch *group)
+{
+	if (group->job)
+		batch_end(s, group, group->fn(NULL, group));
+	else
+		run_group(s, group);
+	if (names_are_many(s) && !store_broken(s))
+		names_step(s);
 }
 
 static void *writer_main(void *arg)
 {
 	struct store *s = arg;
-	bool tidying = true;
+	bool tidying = true, quiet = false;
 
 	for (;;) {
 		struct store_batch *group = NULL;
@@ -203,7 +233,7 @@ static void *writer_main(void *arg)
 
 		pthread_mutex_lock(&s->queue_lock);
 		while (!s->queue && !s->stopping && !tidying)
-			pthread_cond_wait(&s->queue_ready, &s->queue_lock);
+			tidying = quiet = await(s);
 		if (s->queue)
 			group = queue_take(s);
 		stop = !group && s->stopping;
@@ -211,13 +241,11 @@ static void *writer_main(void *arg)
 		if (stop)
 			return NULL;
 		if (!group) {
-			tidying = tidy(s);
+			tidying = tidy(s, quiet);
 			continue;
 		}
-		if (group->job)
-			batch_end(s, group, group->fn(NULL, group));
-		else
-			run_group(s, group);
+		quiet = false;
+		run(s, group);
 		tidying = true;
 	}
 }

@@ -43,53 +43,82 @@ static void close_merge(struct fetch *f)
 	f->open = false;
 }
 
-/* 1: it is merged. 0: it has more parts, or is no block of ours. */
-static int merge_one(struct dag *d, struct fetch *f, struct store_txn *t, size_t *budget)
+/* 1: it is open. 0: it is no block of ours. */
+static int open_merge(struct fetch *f)
 {
-	const struct set_observer o = { .put = note_put, .del = note_del, .arg = d };
-	const struct delta *delta = &f->merge.block.delta;
-	uint64_t generation = store_info(t)->generation;
-	bool flood;
 	int r;
 
-	if (!f->open) {
-		r = merge_open(&f->merge, &f->cid, f->bytes, f->len, &f->why);
-		f->bad = r == -EBADMSG || r == -EFBIG;
-		if (r < 0)
-			return f->bad ? 0 : r;
-		f->open = true;
-	}
+	if (f->open)
+		return 1;
+	r = merge_open(&f->merge, &f->cid, f->bytes, f->len, &f->why);
+	f->bad = r == -EBADMSG || r == -EFBIG;
+	f->open = r == 0;
+	return f->open ? 1 : f->bad ? 0 : r;
+}
+
+static void prepare(struct dag *d, struct fetch *f, struct store_txn *t,
+		    const struct set_observer *o)
+{
+	uint64_t generation = store_info(t)->generation;
+	bool flood = merge_entries(&f->merge) > DAG_FLOOD;
+
 	if (f->generation != generation) /* cleaned or imported meanwhile: from the beginning */
 		f->merge.place = (struct merge_place){ 0 };
 	f->generation = generation;
-	flood = delta->n_elements + delta->n_tombstones > DAG_FLOOD;
+	f->merge.observer = flood ? NULL : o;
 	d->flood |= flood;
-	r = merge_step(&f->merge, t, budget, flood ? NULL : &o);
-	if (r == 1)
-		close_merge(f);
-	return r;
+	if (flood)
+		names_later(t);
+}
+
+/* Decodes what has arrived, as far as there is to be memory for it. */
+static int gather(struct dag *d, struct store_txn *t, const struct set_observer *o,
+		  struct merge *set[BLOCKS_MAX], size_t *ret_n)
+{
+	size_t entries = 0, n = 0;
+	struct list *it;
+
+	list_each (it, &d->fetches.of[FETCH_MERGING]) {
+		struct fetch *f = container_of(it, struct fetch, item);
+		int r = open_merge(f);
+
+		d->culprit = f;
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		entries += merge_entries(&f->merge);
+		if (n > 0 && entries > DAG_SET_ENTRIES_MAX)
+			break;
+		prepare(d, f, t, o);
+		set[n++] = &f->merge;
+	}
+	*ret_n = n;
+	return 0;
 }
 
 static int merge_batch(struct store_txn *t, struct store_batch *b)
 {
 	struct dag *d = container_of(b, struct dag, batch);
-	size_t budget = DAG_PART;
-	struct list *it;
+	const struct set_observer o = { .put = note_put, .del = note_del, .arg = d };
+	struct merge *set[BLOCKS_MAX], *culprit;
+	size_t budget = DAG_PART, n;
+	int r = gather(d, t, &o, set, &n);
 
-	list_each (it, &d->fetches.of[FETCH_MERGING]) {
-		struct fetch *f = container_of(it, struct fetch, item);
-		int r;
+	if (r < 0)
+		return r;
+	r = merge_step(set, n, t, &budget, &culprit);
+	if (r < 0) {
+		d->culprit = container_of(culprit, struct fetch, merge);
+		return r;
+	}
+	d->culprit = NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct fetch *f = container_of(set[i], struct fetch, merge);
 
-		if (budget == 0)
-			break;
-		r = merge_one(d, f, t, &budget);
-		if (r < 0) {
-			d->culprit = f;
-			return r;
-		}
-		f->merged = r == 1;
-		if (!f->merged && !f->bad)
-			break;
+		f->merged = merge_is_done(&f->merge);
+		if (f->merged)
+			close_merge(f);
 	}
 	return 0;
 }
@@ -190,17 +219,24 @@ static void merge_done(struct store_batch *b, int status)
 	dag_idle(d);
 }
 
-/* Takes the next ones of a batch. */
+static bool is_begun(const struct fetch *f)
+{
+	return f->merge.place.stage != MERGE_BEGIN;
+}
+
+/* Takes the next ones of a batch: those that were begun together are ended before others, of which
+ * the keys would lie in between. */
 static void take(struct dag *d)
 {
 	struct fetch *f;
-	bool alone = false;
+	bool alone = false, begun = false;
 
 	for (unsigned n = 0; n < BLOCKS_MAX && !alone; n++) {
 		f = fetch_first(&d->fetches, FETCH_HERE);
-		if (!f || (f->alone && n > 0))
+		if (!f || (f->alone && n > 0) || (begun && !is_begun(f)))
 			break;
 		alone = f->alone;
+		begun |= is_begun(f);
 		f->before = f->merge.place;
 		fetch_enter(&d->fetches, f, FETCH_MERGING);
 		d->busy = true;

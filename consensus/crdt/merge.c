@@ -48,21 +48,25 @@ static void enter(struct merge *m, enum merge_stage stage)
 }
 
 /* The bytes go first: between two parts, the value of a key is looked for in the blocks that are
- * stored. */
+ * stored. Until its end it is wanted: what is merged beside it may link to it. */
 static int stage_begin(struct merge *m, struct store_txn *t, size_t *budget)
 {
 	struct block_row row;
-	int r = find(t, m->cid, &row);
+	int r = spend(budget, 0) ? find(t, m->cid, &row) : 1;
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	m->number = row.number;
-	if (row.merged)
-		return 1;
+	if (row.merged) {
+		enter(m, MERGE_DONE);
+		return 0;
+	}
 	if (!row.stored) {
 		spend(budget, m->n);
 		r = blocks_put(t, m->cid, m->p, m->n, m->block.delta.priority, &m->number);
 	}
+	if (r == 0)
+		r = wanted_put(t, m->number, false);
 	enter(m, MERGE_TOMBSTONES);
 	return r;
 }
@@ -82,8 +86,7 @@ static int stage_tombstones(struct merge *m, struct store_txn *t, size_t *budget
 	return 0;
 }
 
-static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
-			   const struct set_observer *o)
+static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget)
 {
 	const struct delta *d = &m->block.delta;
 
@@ -94,7 +97,7 @@ static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
 
 		if (m->place.at + 1 < d->n_tombstones && set_same_key(en, en + 1))
 			continue;
-		r = spend(budget, 0) ? set_recompute(t, en, o, &read) : 1;
+		r = spend(budget, 0) ? set_recompute(t, en, m->observer, &read) : 1;
 		if (r != 0)
 			return r;
 		spend(budget, read); /* reading takes time, as writing does */
@@ -103,25 +106,55 @@ static int stage_recompute(struct merge *m, struct store_txn *t, size_t *budget,
 	return 0;
 }
 
-static int stage_elements(struct merge *m, struct store_txn *t, size_t *budget,
-			  const struct set_observer *o)
+/* What comes before the elements: 0, they are next or nothing is; 1, the budget is spent. */
+static int before_elements(struct merge *m, struct store_txn *t, size_t *budget)
 {
-	size_t n = m->block.delta.n_elements, to;
+	int r = 0;
 
-	for (; m->place.at < n; m->place.at = to) {
-		const struct delta_entry *const *group = m->order + m->place.at;
-		int r;
+	if (m->place.stage == MERGE_BEGIN)
+		r = stage_begin(m, t, budget);
+	if (r == 0 && m->place.stage == MERGE_TOMBSTONES)
+		r = stage_tombstones(m, t, budget);
+	if (r == 0 && m->place.stage == MERGE_RECOMPUTE)
+		r = stage_recompute(m, t, budget);
+	return r;
+}
 
-		for (to = m->place.at + 1; to < n && set_same_key(group[0], m->order[to]); to++)
-			;
-		if (!spend(budget, group[0]->value_len))
-			return 1;
-		r = set_key(t, m->number, m->block.delta.priority, group, to - m->place.at, o);
-		if (r < 0)
-			return r;
+/* The one whose next key is the lowest; NULL at the end of all. */
+static struct merge *lowest(struct merge *const *set, size_t n)
+{
+	const struct delta_entry *key = NULL;
+	struct merge *ret = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct merge *m = set[i];
+		const struct delta_entry *next;
+
+		if (m->place.stage != MERGE_ELEMENTS || m->place.at == m->block.delta.n_elements)
+			continue;
+		next = m->order[m->place.at];
+		if (key && set_compare_keys(next, key) >= 0)
+			continue;
+		key = next;
+		ret = m;
 	}
-	enter(m, MERGE_END);
-	return 0;
+	return ret;
+}
+
+static int next_key(struct merge *m, struct store_txn *t, size_t *budget)
+{
+	const struct delta_entry *const *group = m->order + m->place.at;
+	size_t n = m->block.delta.n_elements - m->place.at, same = 1;
+	int r;
+
+	while (same < n && set_same_key(group[0], group[same]))
+		same++;
+	if (!spend(budget, group[0]->value_len))
+		return 1;
+	r = set_key(t, m->number, m->block.delta.priority, group, same, m->observer);
+	if (r == 0)
+		m->place.at += same;
+	return r;
 }
 
 static int stage_end(struct merge *m, struct store_txn *t)
@@ -132,28 +165,37 @@ static int stage_end(struct merge *m, struct store_txn *t)
 		r = heads_put(t, m->number, m->block.delta.priority);
 	for (size_t i = 0; r >= 0 && i < m->block.n_links; i++)
 		r = link_child(t, &m->block.links[i]);
-	return r < 0 ? r : 1;
+	enter(m, MERGE_DONE);
+	return r < 0 ? r : 0;
 }
 
-/* Each stage: 0 and the next one is due, 1: no further (the budget is spent, or it is merged). */
-int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struct set_observer *o)
+int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+	       struct merge **ret_culprit)
 {
 	int r = 0;
 
-	if (m->place.stage == MERGE_BEGIN) {
-		r = stage_begin(m, t, budget);
-		if (r != 0)
-			return r;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		*ret_culprit = set[i];
+		r = before_elements(set[i], t, budget);
 	}
-	if (m->place.stage == MERGE_TOMBSTONES)
-		r = stage_tombstones(m, t, budget);
-	if (r == 0 && m->place.stage == MERGE_RECOMPUTE)
-		r = stage_recompute(m, t, budget, o);
-	if (r == 0 && m->place.stage == MERGE_ELEMENTS)
-		r = stage_elements(m, t, budget, o);
-	if (r == 0)
-		return stage_end(m, t);
-	return r < 0 ? r : wanted_put(t, m->number, false);
+	while (r == 0 && (*ret_culprit = lowest(set, n)))
+		r = next_key(*ret_culprit, t, budget);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		*ret_culprit = set[i];
+		if (set[i]->place.stage == MERGE_ELEMENTS)
+			r = stage_end(set[i], t);
+	}
+	return r < 0 ? r : 0;
+}
+
+size_t merge_entries(const struct merge *m)
+{
+	return m->block.delta.n_elements + m->block.delta.n_tombstones;
+}
+
+bool merge_is_done(const struct merge *m)
+{
+	return m->place.stage == MERGE_DONE;
 }
 
 int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t n, struct err *e)
@@ -179,10 +221,10 @@ void merge_close(struct merge *m)
 int merge_block(struct store_txn *t, const struct cid *cid, const uint8_t *p, size_t n,
 		const struct set_observer *o, struct err *e)
 {
+	struct merge m, *set = &m, *culprit;
 	size_t budget = SIZE_MAX;
 	struct block_row row;
 	struct cid actual;
-	struct merge m;
 	int r;
 
 	block_cid(p, n, &actual);
@@ -194,7 +236,8 @@ int merge_block(struct store_txn *t, const struct cid *cid, const uint8_t *p, si
 	r = merge_open(&m, cid, p, n, e);
 	if (r < 0)
 		return r;
-	r = merge_step(&m, t, &budget, o);
+	m.observer = o;
+	r = merge_step(&set, 1, t, &budget, &culprit);
 	merge_close(&m);
-	return r;
+	return r < 0 ? r : 1;
 }

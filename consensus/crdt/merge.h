@@ -4,9 +4,11 @@
  * is kept by remembering the links whose block is not merged yet. Source: "Receiving" in
  * docs/formats.md.
  *
- * A large block is merged in parts, each a transaction of bounded size. Its bytes are stored first,
- * and until its last part it is among the wanted ones, so that it is neither a head nor forgotten;
- * after a crash it is begun again, and what is done already is passed over, with the same result.
+ * Blocks that are here together are merged together: the elements of all of them in the order of
+ * their keys, so that neighbours share pages of the store, whatever order they were pinned in. That
+ * goes in parts, each a transaction of bounded size. The bytes of a block are stored first, and
+ * until its end it is among the wanted ones, so that it is neither a head nor forgotten; after a
+ * crash it is begun again, and what is done already is passed over, with the same result.
  */
 #pragma once
 
@@ -19,7 +21,7 @@ enum merge_stage {
 	MERGE_TOMBSTONES,
 	MERGE_RECOMPUTE,
 	MERGE_ELEMENTS,
-	MERGE_END,
+	MERGE_DONE,
 };
 
 struct merge_place {
@@ -32,7 +34,8 @@ struct merge {
 	const uint8_t *p;
 	size_t n;
 	struct block block;
-	const struct delta_entry **order; /* elements by key */
+	const struct delta_entry **order;    /* elements by key */
+	const struct set_observer *observer; /* set by the caller; may be NULL */
 	uint64_t number;
 	/* How far it is. A caller whose transaction failed puts the former place back. */
 	struct merge_place place;
@@ -41,10 +44,13 @@ struct merge {
 /* Decodes; any thread. @p are the bytes of @cid; both live until merge_close. -EBADMSG, -EFBIG: the
  * bytes are no block of ours. */
 int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t n, struct err *e);
-/* Writer's thread. Merges as far as *budget goes, which is counted down: about the pages that are
- * dirtied. 1: it is merged (or was before), 0: more is to be done in another transaction, -errno.
- * @o may be NULL. */
-int merge_step(struct merge *m, struct store_txn *t, size_t *budget, const struct set_observer *o);
+/* Writer's thread. Merges @set as far as *budget goes, which is counted down: about the pages that
+ * are dirtied. 0 whether they are done or more is to be done in another transaction; -errno, and
+ * *ret_culprit is the one that failed. */
+int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+	       struct merge **ret_culprit);
+size_t merge_entries(const struct merge *m); /* elements and tombstones */
+bool merge_is_done(const struct merge *m);   /* also where it was before */
 void merge_close(struct merge *m);
 
 /* All of it at once. 1: merged, 0: it was merged before. -EBADMSG also where @p has another CID. */

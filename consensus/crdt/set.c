@@ -114,6 +114,12 @@ static int settle(struct store_txn *t, const struct sortkey *sk, struct key_row 
 	return r < 0 ? r : 0;
 }
 
+int set_compare_keys(const struct delta_entry *a, const struct delta_entry *b)
+{
+	return bytes_compare((const uint8_t *)a->key, a->key_len, (const uint8_t *)b->key,
+			     b->key_len);
+}
+
 bool set_same_key(const struct delta_entry *a, const struct delta_entry *b)
 {
 	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
@@ -162,8 +168,7 @@ static int by_key_then_place(const void *a, const void *b)
 {
 	const struct delta_entry *x = *(const struct delta_entry *const *)a,
 				 *y = *(const struct delta_entry *const *)b;
-	int c =
-	    bytes_compare((const uint8_t *)x->key, x->key_len, (const uint8_t *)y->key, y->key_len);
+	int c = set_compare_keys(x, y);
 
 	return c ? c : (x > y) - (x < y);
 }

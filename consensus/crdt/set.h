@@ -37,4 +37,5 @@ int set_key(struct store_txn *t, uint64_t number, uint64_t priority,
 
 /* The elements by key, and by their place where keys are equal. The caller frees. */
 int set_order(const struct delta *d, const struct delta_entry ***ret);
+int set_compare_keys(const struct delta_entry *a, const struct delta_entry *b);
 bool set_same_key(const struct delta_entry *a, const struct delta_entry *b);

@@ -67,6 +67,7 @@ static int fill_info(struct call *c, const struct store_info *info, json_t *j)
 	r = add_heads(c, j);
 	add_sync(c, info, j);
 	json_object_set_new(j, "pending", json_integer((json_int_t)info->pending));
+	json_object_set_new(j, "names_complete", json_boolean(info->names_after == 0));
 	json_object_set_new(j, "last_change", json_string(view_time(info->changed_ns).s));
 	json_object_set_new(j, "version", json_string(PINFS_VERSION));
 	json_object_set_new(j, "offline", json_boolean(opt->offline));

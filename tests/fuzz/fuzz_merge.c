@@ -29,15 +29,15 @@ static void remove_store(void)
 static int merge_in_parts(struct store_txn *t, const struct cid *cid, const uint8_t *p, size_t n,
 			  struct err *e)
 {
-	struct merge m;
+	struct merge m, *set = &m, *culprit;
 	int r = merge_open(&m, cid, p, n, e);
 
 	if (r < 0)
 		return r;
-	while (r == 0) {
+	while (r == 0 && !merge_is_done(&m)) {
 		size_t budget = 1;
 
-		r = merge_step(&m, t, &budget, NULL);
+		r = merge_step(&set, 1, t, &budget, &culprit);
 	}
 	merge_close(&m);
 	return r;

@@ -27,10 +27,10 @@
 
 void __wrap_store_submit(struct store *s, struct store_batch *b);
 void __wrap_store_submit_job(struct store *s, struct store_batch *b);
-int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o);
-int __real_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o);
+int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit);
+int __real_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit);
 int __real_store_commit(struct store_txn *t);
 int __wrap_store_commit(struct store_txn *t);
 
@@ -126,8 +126,8 @@ void __wrap_store_submit_job(struct store *s, struct store_batch *b)
 /* ---- a batch ---- */
 
 /* Merges in parts of any size, so that small blocks have several too. */
-int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o)
+int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit)
 {
 	size_t part = sim_chance(sim.whole) ? *budget : 1 + sim_roll(PART_MAX), left;
 	int r;
@@ -135,7 +135,7 @@ int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
 	if (part > *budget)
 		part = *budget;
 	left = part;
-	r = __real_merge_step(m, t, &left, o);
+	r = __real_merge_step(set, n, t, &left, ret_culprit);
 	*budget -= part - left;
 	return r;
 }

@@ -22,21 +22,26 @@ static atomic_int failures; /* still to come */
 static struct cid poison;   /* this one always */
 static atomic_uint steps;
 
-int __real_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o);
-int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o);
+int __real_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit);
+int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit);
 
-int __wrap_merge_step(struct merge *m, struct store_txn *t, size_t *budget,
-		      const struct set_observer *o)
+int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
+		      struct merge **ret_culprit)
 {
-	int r = __real_merge_step(m, t, budget, o);
+	int r = __real_merge_step(set, n, t, budget, ret_culprit);
 
 	atomic_fetch_add(&steps, 1);
-	if (cid_equal(m->cid, &poison))
-		return -EIO;
+	for (size_t i = 0; i < n; i++) {
+		if (cid_equal(set[i]->cid, &poison)) {
+			*ret_culprit = set[i];
+			return -EIO;
+		}
+	}
 	if (atomic_load(&failures) > 0) {
 		atomic_fetch_sub(&failures, 1);
+		*ret_culprit = set[0];
 		return -ENOSPC;
 	}
 	return r;
@@ -139,6 +144,40 @@ static void a_large_block_is_merged_while_local_pins_go_on(void **state)
 	engine_until(g, g->done == pins + 1);
 	assert_int_equal(1, engine_heads(g, &head));
 	assert_int_equal(0, engine_sync(g).wanted);
+	check_store(g);
+	engine_block_free(&b);
+}
+
+static bool names_are_complete(struct engine *g)
+{
+	struct store_txn *t;
+	bool complete;
+
+	assert_int_equal(0, store_read(g->f.store, &t));
+	complete = store_info(t)->names_after == 0;
+	store_read_end(t);
+	return complete;
+}
+
+static void the_names_of_a_large_block_come_when_it_is_quiet(void **state)
+{
+	uint64_t number, count = 0;
+	struct engine *g = *state;
+	struct engine_block b;
+	struct store_txn *t;
+	const char *folder;
+	size_t n;
+
+	engine_block_put(&b, 0, LARGE, "large", 1, NULL, 0);
+	get(g, &b);
+	engine_until(g, engine_merged(g, &b));
+	assert_false(names_are_complete(g));
+	engine_until(g, names_are_complete(g));
+	assert_int_equal(0, store_read(g->f.store, &t));
+	assert_int_equal(0, names_find(t, "large", 5, &number));
+	assert_int_equal(0, names_get(t, number, &folder, &n, &count));
+	store_read_end(t);
+	assert_int_equal(LARGE, count);
 	check_store(g);
 	engine_block_free(&b);
 }
@@ -364,6 +403,7 @@ static void changes_are_told_one_by_one(void **state)
 	engine_block_del(&gone, 1, 4, &put, 2);
 	get(g, &put);
 	get(g, &again);
+	engine_settle(g); /* merged together with the next one, 1 and 3 would never be there */
 	get(g, &gone);
 	engine_settle(g);
 	assert_int_equal(6, g->n_told);
@@ -466,6 +506,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(removals_that_read_much_take_more_parts),
 		TEST(a_large_block_is_merged_while_local_pins_go_on),
+		TEST(the_names_of_a_large_block_come_when_it_is_quiet),
 		TEST(a_local_change_wins_over_a_block_that_is_being_merged),
 		TEST(a_block_that_a_crash_interrupted_is_merged_without_being_asked_for),
 		TEST(a_cleanup_in_the_middle_of_a_merge_begins_it_again),

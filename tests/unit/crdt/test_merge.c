@@ -171,43 +171,83 @@ static void merge_one(struct store_txn *t, json_t *block)
 	assert_int_equal(0, merge_block(t, &cid, bytes, n, NULL, NULL));
 }
 
-/* An entry at a time; and, as after crashes, begun again after each of the first @crashes parts. */
-static void merge_in_parts(struct store_txn *t, json_t *block, unsigned crashes)
+/* Several blocks together, an entry at a time; and, as after crashes, begun again after each of the
+ * first @crashes parts. */
+struct together {
+	struct merge v[BLOCKS_MAX], *set[BLOCKS_MAX];
+	struct cid cids[BLOCKS_MAX];
+	uint8_t *bytes[BLOCKS_MAX];
+	size_t n;
+};
+
+static void together_open(struct together *x, json_t *blocks, const unsigned *order, size_t n)
 {
-	static uint8_t bytes[65536];
-	size_t n = vectors_hex(block, "block_hex", bytes, sizeof(bytes));
-	const char *text = vectors_str(block, "cid");
-	struct merge m;
-	struct cid cid;
-	int r;
+	x->n = n;
+	for (size_t i = 0; i < n; i++) {
+		json_t *block = json_array_get(blocks, order[i]);
+		const char *text = vectors_str(block, "cid");
+		size_t len;
 
-	assert_int_equal(0, cid_parse(text, strlen(text), &cid, NULL));
-	assert_int_equal(0, merge_open(&m, &cid, bytes, n, NULL));
+		x->bytes[i] = malloc(65536);
+		assert_non_null(x->bytes[i]);
+		len = vectors_hex(block, "block_hex", x->bytes[i], 65536);
+		assert_int_equal(0, cid_parse(text, strlen(text), &x->cids[i], NULL));
+		assert_int_equal(0, merge_open(&x->v[i], &x->cids[i], x->bytes[i], len, NULL));
+		x->set[i] = &x->v[i];
+	}
+}
+
+static void together_close(struct together *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		merge_close(&x->v[i]);
+		free(x->bytes[i]);
+	}
+}
+
+/* True: all are merged. */
+static bool together_step(struct together *x, struct store_txn *t)
+{
+	struct merge *culprit;
+	size_t budget = 1;
+	bool done = true;
+
+	assert_int_equal(0, merge_step(x->set, x->n, t, &budget, &culprit));
+	for (size_t i = 0; i < x->n; i++)
+		done = done && merge_is_done(&x->v[i]);
+	return done;
+}
+
+static void merge_in_parts(struct store_txn *t, json_t *blocks, const unsigned *order, size_t n,
+			   unsigned crashes)
+{
+	struct together x;
+	bool done;
+
+	together_open(&x, blocks, order, n);
 	do {
-		size_t budget = 1;
-
-		r = merge_step(&m, t, &budget, NULL);
-		assert_true(r >= 0);
-		if (r == 0 && crashes > 0) {
+		done = together_step(&x, t);
+		if (!done && crashes > 0) {
 			crashes--;
-			m.place = (struct merge_place){ 0 };
-			budget = 1;
-			for (unsigned i = 0; r == 0 && i < crashes; i++, budget = 1)
-				r = merge_step(&m, t, &budget, NULL);
+			for (size_t i = 0; i < n; i++)
+				x.v[i].place = (struct merge_place){ 0 };
+			for (unsigned i = 0; !done && i < crashes; i++)
+				done = together_step(&x, t);
 		}
-	} while (r == 0);
-	merge_close(&m);
+	} while (!done);
+	together_close(&x);
 }
 
 static unsigned
     crashes; /* 0: blocks are merged at once; above: in parts, crashed so often less one */
+static unsigned at_a_time; /* blocks that are merged together */
 
-static void merge_as_asked(struct store_txn *t, json_t *block)
+static void merge_as_asked(struct store_txn *t, json_t *blocks, const unsigned *order, size_t n)
 {
 	if (crashes == 0)
-		merge_one(t, block);
+		merge_one(t, json_array_get(blocks, order[0]));
 	else
-		merge_in_parts(t, block, crashes - 1);
+		merge_in_parts(t, blocks, order, n, crashes - 1);
 }
 
 static void run_order(json_t *scenario, const unsigned *order, size_t n)
@@ -219,8 +259,8 @@ static void run_order(json_t *scenario, const unsigned *order, size_t n)
 
 	store_fix_setup(&f);
 	assert_int_equal(0, store_write(f.store, &t));
-	for (size_t i = 0; i < n; i++)
-		merge_as_asked(t, json_array_get(blocks, order[i]));
+	for (size_t i = 0; i < n; i += at_a_time)
+		merge_as_asked(t, blocks, order + i, n - i < at_a_time ? n - i : at_a_time);
 	check_datastore(t, json_object_get(replica, "datastore"));
 	assert_int_equal(0, store_commit(t));
 	store_fix_teardown(&f);
@@ -265,17 +305,27 @@ static void run_all_orders(json_t *root)
 static void blocks_in_any_order_give_the_recorded_datastore(void **state)
 {
 	crashes = 0;
+	at_a_time = 1;
 	run_all_orders(*state);
 }
 
 static void blocks_merged_in_parts_give_the_recorded_datastore(void **state)
 {
 	crashes = 1;
+	at_a_time = 1;
 	run_all_orders(*state);
+}
+
+static void blocks_merged_together_give_the_recorded_datastore(void **state)
+{
+	for (crashes = 1; crashes < 5; crashes++)
+		for (at_a_time = 2; at_a_time <= BLOCKS_MAX; at_a_time *= 2)
+			run_all_orders(*state);
 }
 
 static void blocks_begun_again_after_a_crash_give_the_recorded_datastore(void **state)
 {
+	at_a_time = 1;
 	for (crashes = 2; crashes < 6; crashes++)
 		run_all_orders(*state);
 }
@@ -427,6 +477,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(blocks_in_any_order_give_the_recorded_datastore, setup),
 		cmocka_unit_test_setup(blocks_merged_in_parts_give_the_recorded_datastore, setup),
+		cmocka_unit_test_setup(blocks_merged_together_give_the_recorded_datastore, setup),
 		cmocka_unit_test_setup(blocks_begun_again_after_a_crash_give_the_recorded_datastore,
 				       setup),
 		cmocka_unit_test_setup(a_block_that_is_not_its_cid_is_refused, setup),
