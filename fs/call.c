@@ -102,6 +102,14 @@ char *call_room(struct call *c, size_t size)
 	return buf_reserve(room, size) < 0 ? NULL : (char *)room->data;
 }
 
+void call_swap_room(struct call *c, struct buf *b)
+{
+	struct buf room = c->fs->reply;
+
+	c->fs->reply = *b;
+	*b = room;
+}
+
 /* ---- paths ---- */
 
 void call_set_path(struct call *c, uint64_t dir, const char *name)

@@ -48,6 +48,8 @@ void call_finish(struct call *c, int r);
 /* Memory for the bytes of one answer. The same each time: a megabyte from malloc would be mapped
  * and faulted in anew for each read. */
 char *call_room(struct call *c, size_t size);
+/* Takes @b for it instead, and @b gets the memory there was. */
+void call_swap_room(struct call *c, struct buf *b);
 
 /* The thread group that asks; 0: not known. Looked up on first use. */
 pid_t call_group(struct call *c);

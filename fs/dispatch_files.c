@@ -141,20 +141,23 @@ void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
 	CALL(req, ino);
 	ssize_t n;
-	char *buf;
+	char *room;
 
 	(void)ops;
 	if (!h->ops->read) {
 		call_finish(&c, -EBADF);
 		return;
 	}
-	buf = call_room(&c, size);
-	n = buf ? h->ops->read(&c, h, buf, size, (uint64_t)off) : -ENOMEM;
+	room = call_room(&c, size);
+	n = room ? h->ops->read(&c, h, room, size, (uint64_t)off) : -ENOMEM;
 	call_end(&c);
-	if (n < 0)
+	if (n < 0) {
 		fuse_reply_err(req, (int)-n);
-	else
-		fuse_reply_buf(req, buf, (size_t)n);
+		return;
+	}
+	fuse_reply_buf(req, (const char *)c.fs->reply.data, (size_t)n);
+	if (h->ops->read_on)
+		h->ops->read_on(h, size, (uint64_t)off);
 }
 
 void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,

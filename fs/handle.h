@@ -44,6 +44,7 @@ struct handle {
 	struct export *export;
 	struct export *copying;  /* of the same view, while it is moved to a file */
 	struct list export_link; /* in the set of open dumps */
+	uint64_t dump;           /* number of an open dump, never used twice */
 	uint64_t size;           /* of an open dump */
 	int64_t read_ms;         /* when it was read last */
 	int fd;                  /* of a file on disk, -1 */

@@ -94,6 +94,9 @@ struct node_ops {
 	/* files */
 	int (*open)(struct call *c, uint64_t ino, struct handle *h);
 	ssize_t (*read)(struct call *c, struct handle *h, void *out, size_t n, uint64_t off);
+	/* After the answer to a read of @n bytes at @off: what is probably asked for next can be
+	 * made while the reader is busy with these. */
+	void (*read_on)(struct handle *h, size_t n, uint64_t off);
 	int (*write)(struct call *c, struct handle *h, const void *p, size_t n, uint64_t off);
 	int (*truncate)(struct call *c, uint64_t ino, struct handle *h, uint64_t size);
 	int (*touch)(struct call *c, uint64_t ino, struct handle *h); /* both times set to now */
