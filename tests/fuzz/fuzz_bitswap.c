@@ -13,7 +13,8 @@
 #include "types/hash.h"
 
 #define PEERS 2
-#define BLOCKS 8 /* "block 0" to "block 7"; it has those below 4 */
+#define ACTIONS_MAX 128 /* of an input; the rest of it does not matter */
+#define BLOCKS 8        /* "block 0" to "block 7"; it has those below 4 */
 #define HERE 4
 
 enum action {
@@ -226,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	set_up();
 	check(bitswap_new(&cfg, &w.b) == 0);
 	check(bitswap_peer_up(w.b, &peers[0], w.now) == 0);
-	while (p < end) {
+	for (unsigned acts = 0; p < end && acts < ACTIONS_MAX; acts++) {
 		uint8_t byte = *p++;
 
 		act(&w, byte, &p, end);

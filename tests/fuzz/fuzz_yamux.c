@@ -10,7 +10,9 @@
 
 #include "net/yamux_internal.h"
 
-#define OURS_MAX 32 /* streams that we open */
+#define OURS_MAX 32   /* streams that we open */
+#define STEPS_MAX 256 /* of an input; the rest of it does not matter */
+#define ZEROS_MORE (2 * YAMUX_HEADER)
 #define OUT_MAX (YAMUX_QUEUE_MAX + YAMUX_CONTROL_MAX + 1024 * YAMUX_HEADER)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -175,8 +177,10 @@ static size_t step(struct owner *o, const uint8_t *p, size_t n)
 		act(o, (enum op)p[0], n > 1 ? p[1] : 0);
 		return n > 1 ? 2 : 1;
 	}
-	if (p[0] & 0x80) { /* zeros, of which large payloads are made */
-		r = yamux_feed(o->y, zeros, feed * 4096, o->now, &e);
+	if (p[0] & 0x80) { /* zeros, of which large payloads are made, and little beyond them */
+		size_t rest = o->y->payload_left + ZEROS_MORE;
+
+		r = yamux_feed(o->y, zeros, feed * 4096 < rest ? feed * 4096 : rest, o->now, &e);
 		feed = 0;
 	} else {
 		if (feed > n - 1)
@@ -194,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n == 0 || yamux_new(data[0] & 1, &ev, 0, &o.y) < 0)
 		return 0;
-	for (size_t at = 1; at < n;) {
+	for (size_t at = 1, steps = 0; at < n && steps < STEPS_MAX; steps++) {
 		at += step(&o, data + at, n - at);
 		check_accounts(&o);
 	}
