@@ -36,11 +36,16 @@ static void leave(struct gorpc_request *r)
 	free(r);
 }
 
-static void detach(struct gorpc_request *r)
+static void let_go(struct gorpc_request *r)
 {
-	enter(r);
 	r->stream = NULL;
 	list_del(&r->item);
+}
+
+static void drop(struct gorpc_request *r)
+{
+	enter(r);
+	let_go(r);
 	leave(r);
 }
 
@@ -50,7 +55,7 @@ static void tell(struct gorpc_request *r, int status, enum gorpc_error type, con
 	const struct gorpc_result result = { status, type, text };
 
 	enter(r);
-	detach(r);
+	let_go(r);
 	r->handler.done(r->handler.arg, &result);
 	leave(r);
 }
@@ -219,13 +224,13 @@ int gorpc_call(struct gorpc *g, const struct peerid *peer, const char *service, 
 		return -ENOMEM;
 	err = host_open(g->host, peer, gorpc_protocol, 1, &ops, r, &r->stream);
 	if (err < 0) {
-		detach(r);
+		drop(r);
 		return err;
 	}
 	err = say(r, &id, argument, n);
 	if (err < 0) {
 		stream_reset(r->stream, YAMUX_RESET_NONE);
-		detach(r);
+		drop(r);
 		return err;
 	}
 	list_add_tail(&g->requests, &r->item);
@@ -238,7 +243,7 @@ int gorpc_call(struct gorpc *g, const struct peerid *peer, const char *service, 
 void gorpc_cancel(struct gorpc_request *r)
 {
 	stream_reset(r->stream, YAMUX_RESET_NONE);
-	detach(r);
+	drop(r);
 }
 
 /* ---- time, and the end ---- */

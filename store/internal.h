@@ -74,6 +74,7 @@ struct store {
 	unsigned n_idle;
 
 	struct later_names names;      /* the writer's */
+	bool names_failed;             /* the last step did; the writer's */
 	_Atomic uint64_t names_behind; /* numbers given since the first name that was put off */
 
 	/* the writer */

@@ -160,6 +160,17 @@ static int step(struct store_txn *t, struct later_names *l)
 	return t->info.names_after > 0;
 }
 
+static void fail(struct store *s, int r)
+{
+	names_forget(&s->names);
+	atomic_store(&s->names_behind, 0); /* until the next commit */
+	if (!s->names_failed)
+		log_warn("names of pins could not be brought into by-name (%s): trying again after "
+			 "each change",
+			 strerror(-r));
+	s->names_failed = true;
+}
+
 bool names_step(struct store *s)
 {
 	struct store_txn *t;
@@ -171,12 +182,12 @@ bool names_step(struct store *s)
 			store_abort(t);
 		r = more < 0 ? more : store_commit(t);
 	}
-	if (r == 0)
-		return more > 0;
-	names_forget(&s->names);
-	atomic_store(&s->names_behind, 0); /* until the next commit */
-	log_warn("names of pins could not be brought into by-name (%s): trying again after the "
-		 "next change",
-		 strerror(-r));
-	return false;
+	if (r < 0) {
+		fail(s, r);
+		return false;
+	}
+	if (more == 0) /* also where a cleanup or an import came in between */
+		names_forget(&s->names);
+	s->names_failed = false;
+	return more > 0;
 }

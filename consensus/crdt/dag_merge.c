@@ -63,7 +63,7 @@ static void prepare(struct dag *d, struct fetch *f, struct store_txn *t,
 	bool flood = merge_entries(&f->merge) > DAG_FLOOD;
 
 	if (f->generation != generation) /* cleaned or imported meanwhile: from the beginning */
-		f->merge.place = (struct merge_place){ 0 };
+		f->merge.place = f->before = (struct merge_place){ 0 };
 	f->generation = generation;
 	f->merge.observer = flood ? NULL : o;
 	d->flood |= flood;

@@ -135,7 +135,7 @@ static void a_large_block_is_merged_while_local_pins_go_on(void **state)
 		pins++;
 		during += !engine_merged(g, &b);
 	}
-	assert_true(during >= 5);
+	assert_true(during >= 2); /* of five parts; the threads need not take turns */
 	engine_settle(g);
 	assert_int_equal(LARGE + pins, engine_pins(g));
 	/* Ours were made without it, and are beside it. */
@@ -278,6 +278,35 @@ static void a_cleanup_in_the_middle_of_a_merge_begins_it_again(void **state)
 	assert_int_equal(1, engine_heads(g, NULL));
 	check_store(g);
 	engine_block_free(&lost);
+	engine_block_free(&b);
+}
+
+static int clean_and_fail_job(struct store_txn *t, struct store_batch *b)
+{
+	int r = clean_job(t, b);
+
+	atomic_store(&failures, 1); /* of the next part */
+	return r;
+}
+
+static void a_merge_begins_again_where_its_first_part_after_a_cleanup_fails(void **state)
+{
+	struct engine *g = *state;
+	struct engine_block b;
+	struct cleaning c = { .batch = { .fn = clean_and_fail_job, .done = clean_done }, .g = g };
+
+	engine_block_put(&b, 0, LARGE, "large", 1, NULL, 0);
+	get(g, &b);
+	engine_until(g, is_begun(g, &b));
+	store_submit_job(g->f.store, &c.batch);
+	engine_until(g, c.done && atomic_load(&failures) == 0);
+	engine_settle(g);
+	engine_forward(g, DAG_AGAIN_MS + 5000);
+	engine_until(g, engine_merged(g, &b));
+	engine_settle(g);
+	assert_int_equal(LARGE, engine_pins(g));
+	assert_int_equal(1, engine_heads(g, NULL));
+	check_store(g);
 	engine_block_free(&b);
 }
 
@@ -510,6 +539,7 @@ int main(void)
 		TEST(a_local_change_wins_over_a_block_that_is_being_merged),
 		TEST(a_block_that_a_crash_interrupted_is_merged_without_being_asked_for),
 		TEST(a_cleanup_in_the_middle_of_a_merge_begins_it_again),
+		TEST(a_merge_begins_again_where_its_first_part_after_a_cleanup_fails),
 		TEST(after_a_cleanup_the_heads_heard_last_are_fetched),
 		TEST(a_full_disk_delays_merging),
 		TEST(a_large_block_goes_on_where_the_disk_became_full),

@@ -167,6 +167,7 @@ static void after_a_cleanup_there_is_nothing_to_bring_in(void **state)
 	assert_int_equal(0, store_clean(f->store));
 	assert_true(is_complete(f));
 	assert_false(names_step(f->store));
+	assert_false(names_are_many(f->store));
 	set_many_later(f, 10);
 	bring_in_all(f);
 	assert_int_equal(10, count_all(f, MANY));
