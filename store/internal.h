@@ -73,9 +73,11 @@ struct store {
 	struct store_txn *idle;
 	unsigned n_idle;
 
-	struct later_names names;      /* the writer's */
-	bool names_failed;             /* the last step did; the writer's */
-	_Atomic uint64_t names_behind; /* numbers given since the first name that was put off */
+	struct later_names names;       /* the writer's */
+	_Atomic uint64_t names_after;   /* of the last commit */
+	_Atomic uint64_t names_behind;  /* numbers given since that serial; 0: none is put off */
+	_Atomic int64_t names_since_ms; /* when names_after became what it is */
+	_Atomic int64_t names_retry_ms; /* not 0: the last step failed, the next one is due then */
 
 	/* the writer */
 	pthread_t thread;

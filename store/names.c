@@ -97,17 +97,18 @@ int names_add_folder(struct store_txn *t, const char *folder, size_t n, uint64_t
 	*ret_name = number;
 	name_pin_key(k, number, serial);
 	r = table_put(t, TABLE_NAME_PINS, val_of(k, sizeof(k)), val_of("", 0), MDB_NOOVERWRITE);
-	if (r == -EEXIST)
-		return 0;
-	return r < 0 ? r : name_save(t, number, count + 1, folder, n);
+	if (r == 0)
+		r = name_save(t, number, count + 1, folder, n);
+	return r == 0 || r == -EEXIST ? count > 0 : r;
 }
 
 int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, uint64_t *ret_name)
 {
 	char folder[NAME_FOLDER_MAX + 1];
 	size_t len = name_folder(name, n, folder);
+	int r = names_add_folder(t, folder, len, serial, ret_name);
 
-	return names_add_folder(t, folder, len, serial, ret_name);
+	return r < 0 ? r : 0;
 }
 
 static int name_pin_del(struct store_txn *t, uint8_t k[NAME_PIN_KEY])

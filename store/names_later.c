@@ -7,13 +7,16 @@
 #include "store/internal.h"
 #include "store/rows.h"
 #include "types/name.h"
+#include "util/clock.h"
 
 #define LOG_AREA "store"
 #include "util/log.h"
 
 #define PAGE_BYTES 4096
-/* Rows of the tables by number, which are written one behind the other. */
+/* Pages that a name dirties in the tables by number, which are written one behind the other; and a
+ * name that was there before: its count, and its list of pins. */
 #define PAGES_BY_NUMBER 0.03
+#define PAGES_OF_OLD_NAME 2
 
 void names_later(struct store_txn *t)
 {
@@ -30,14 +33,31 @@ void names_put_off(struct store_txn *t, uint64_t serial)
 
 void names_note(struct store *s, const struct store_info *info)
 {
+	if (atomic_exchange(&s->names_after, info->names_after) != info->names_after)
+		atomic_store(&s->names_since_ms, clock_mono_ms());
 	atomic_store(&s->names_behind,
 		     info->names_after > 0 ? info->next_serial - info->names_after : 0);
 }
 
-bool names_are_many(const struct store *s)
+bool names_are_due(const struct store *s)
 {
+	uint64_t behind = atomic_load(&s->names_behind);
+	int64_t now = clock_mono_ms();
+
+	if (behind == 0 || now < atomic_load(&s->names_retry_ms))
+		return false;
 	/* A pin takes two numbers. */
-	return s->names.v || atomic_load(&s->names_behind) >= 2 * LATER_NAMES_MAX;
+	return s->names.v || behind >= 2 * LATER_NAMES_MAX ||
+	       now - atomic_load(&s->names_since_ms) >= LATER_LONGEST_MS;
+}
+
+int64_t names_wait(const struct store *s)
+{
+	int64_t retry = atomic_load(&s->names_retry_ms) - clock_mono_ms();
+
+	if (atomic_load(&s->names_behind) == 0)
+		return -1;
+	return retry > LATER_QUIET_MS ? retry : LATER_QUIET_MS;
 }
 
 void names_forget(struct later_names *l)
@@ -83,9 +103,10 @@ static int take_rows(const struct store_txn *t, struct later_names *l)
 	}
 	pin_deinit(&p);
 	pinset_iter_end(&it);
-	if (r == -ENOENT)
-		l->last = UINT64_MAX;
-	return r == -ENOENT ? 0 : r;
+	l->ends = r == -ENOENT;
+	if (l->ends)
+		l->last = t->info.next_serial - 1;
+	return l->ends ? 0 : r;
 }
 
 static int by_text_then_serial(const void *a, const void *b, void *arg)
@@ -114,48 +135,64 @@ static int begin_round(const struct store_txn *t, struct later_names *l)
 	return r;
 }
 
-/* The row may be gone by now, or have got its name when it was changed. */
-static int bring_in(struct store_txn *t, const struct later_names *l, const struct later_name *x)
+static bool is_like_the_last(const struct later_names *l, const struct later_name *x)
+{
+	const uint8_t *text = l->text.data;
+
+	return x > l->v && x->len == x[-1].len &&
+	       memcmp(text + x->at, text + x[-1].at, x->len) == 0;
+}
+
+/* The row may be gone by now, or have got its name when it was changed. *left counts the pages that
+ * it dirties down; one with a new name dirties @each. */
+static int bring_in(struct store_txn *t, const struct later_names *l, const struct later_name *x,
+		    double each, double *left)
 {
 	struct pin_row row;
 	uint64_t number;
 	int r = pinset_row(t, x->serial, &row);
 
+	*left -= PAGES_BY_NUMBER;
 	if (r < 0 || row.name != 0)
 		return r == -ENOENT ? 0 : r;
-	return names_add_folder(t, (const char *)l->text.data + x->at, x->len, x->serial, &number);
+	r = names_add_folder(t, (const char *)l->text.data + x->at, x->len, x->serial, &number);
+	if (r < 0)
+		return r;
+	if (!is_like_the_last(l, x))
+		*left -= r == 1 ? PAGES_OF_OLD_NAME : each;
+	return 0;
 }
 
-/* As many as dirty about STORE_TXN_BYTES: of the names, each page of the table once in a round, or
- * one for each name where the table is larger. */
-static size_t step_names(const struct store_txn *t, const struct later_names *l)
+/* Pages of a new name: each page of the table is dirtied once in a round, or one for each name
+ * where there are more of them. */
+static double pages_of_new_name(const struct store_txn *t, const struct later_names *l)
 {
-	double pages = STORE_TXN_BYTES / PAGE_BYTES, each = 1;
 	MDB_stat st;
 
-	if (mdb_stat(t->txn, t->gen->dbi[TABLE_NAMES], &st) == 0 && st.ms_leaf_pages < l->n)
-		each = (double)st.ms_leaf_pages / (double)l->n;
-	return (size_t)(pages / (each + PAGES_BY_NUMBER));
+	if (mdb_stat(t->txn, t->gen->dbi[TABLE_NAMES], &st) != 0 || st.ms_leaf_pages >= l->n)
+		return 1;
+	return (double)st.ms_leaf_pages / (double)l->n;
 }
 
 /* 1: there is more to do. */
 static int step(struct store_txn *t, struct later_names *l)
 {
-	size_t end;
-	int r = 0;
+	double left = (double)STORE_TXN_BYTES / PAGE_BYTES, each;
+	bool begun = !l->v || l->generation != t->info.generation;
+	int r;
 
 	if (t->info.names_after == 0)
 		return 0;
-	if (!l->v || l->generation != t->info.generation)
-		r = begin_round(t, l);
+	r = begun ? begin_round(t, l) : 0;
 	if (r < 0)
 		return r;
-	end = l->done + step_names(t, l);
-	for (; r == 0 && l->done < l->n && l->done < end; l->done++)
-		r = bring_in(t, l, &l->v[l->done]);
+	each = pages_of_new_name(t, l);
+	for (; r == 0 && l->done < l->n && left > 0; l->done++)
+		r = bring_in(t, l, &l->v[l->done], each, &left);
 	if (r < 0 || l->done < l->n)
 		return r < 0 ? r : 1;
-	store_info_edit(t)->names_after = l->last == UINT64_MAX ? 0 : l->last;
+	/* Between two steps, more may have been put off. */
+	store_info_edit(t)->names_after = begun && l->ends ? 0 : l->last;
 	names_forget(l);
 	return t->info.names_after > 0;
 }
@@ -163,12 +200,9 @@ static int step(struct store_txn *t, struct later_names *l)
 static void fail(struct store *s, int r)
 {
 	names_forget(&s->names);
-	atomic_store(&s->names_behind, 0); /* until the next commit */
-	if (!s->names_failed)
-		log_warn("names of pins could not be brought into by-name (%s): trying again after "
-			 "each change",
+	if (atomic_exchange(&s->names_retry_ms, clock_mono_ms() + LATER_RETRY_MS) == 0)
+		log_warn("names of pins could not be brought into by-name (%s): trying again later",
 			 strerror(-r));
-	s->names_failed = true;
 }
 
 bool names_step(struct store *s)
@@ -188,6 +222,6 @@ bool names_step(struct store *s)
 	}
 	if (more == 0) /* also where a cleanup or an import came in between */
 		names_forget(&s->names);
-	s->names_failed = false;
+	atomic_store(&s->names_retry_ms, 0);
 	return more > 0;
 }

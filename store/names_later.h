@@ -19,6 +19,8 @@ struct store_info;
 #define LATER_NAMES_MAX 65536           /* of one round */
 #define LATER_TEXT_BYTES_MAX (4u << 20) /* of them; the last one may be beyond it */
 #define LATER_QUIET_MS 200              /* without other work: then the rest is brought in too */
+#define LATER_LONGEST_MS 3000           /* of waiting where there is always other work */
+#define LATER_RETRY_MS 30000            /* after a step that failed: the disk was full */
 
 struct later_name {
 	uint64_t serial;
@@ -28,7 +30,9 @@ struct later_name {
 
 /* One round: names in their order, and how many are in. */
 struct later_names {
-	uint64_t generation, last; /* the last serial that was looked at */
+	uint64_t generation;
+	uint64_t last; /* serial: up to here all rows were looked at */
+	bool ends;     /* there were none beyond it */
 	struct later_name *v;
 	struct buf text;
 	size_t n, done;
@@ -39,8 +43,10 @@ void names_put_off(struct store_txn *t, uint64_t serial);
 
 /* What is waiting after a commit. */
 void names_note(struct store *s, const struct store_info *info);
-/* So many wait that they are brought in beside other work. */
-bool names_are_many(const struct store *s);
+/* So many wait, or for so long, that they are brought in beside other work. */
+bool names_are_due(const struct store *s);
+/* How long the writer may wait for other work before the next step, ms; -1: none is to come. */
+int64_t names_wait(const struct store *s);
 /* One step, in a transaction of its own. True: there is more to do. */
 bool names_step(struct store *s);
 void names_forget(struct later_names *l);

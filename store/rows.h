@@ -77,7 +77,7 @@ static inline void element_key(uint8_t out[ELEMENT_KEY], uint64_t kid, enum elem
 /* The number of a name, made when there is none yet. Counts one pin more in it, unless this one is
  * there already. */
 int names_add(struct store_txn *t, const char *name, size_t n, uint64_t serial, uint64_t *ret_name);
-/* The same for the folder of a name. */
+/* The same for the folder of a name. 1: there was one of that name before. */
 int names_add_folder(struct store_txn *t, const char *folder, size_t n, uint64_t serial,
 		     uint64_t *ret_name);
 /* 0 also when the pin is not there. */

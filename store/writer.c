@@ -194,17 +194,17 @@ static bool tidy(struct store *s, bool quiet)
 		bulk_settle(s);
 	if (generation_sweep(s))
 		return true;
-	return quiet && atomic_load(&s->names_behind) > 0 && names_step(s);
+	return quiet && names_step(s);
 }
 
 /* Until there may be work. True: nothing happened for so long that the last names are brought in.
  */
 static bool await(struct store *s)
 {
+	int64_t wait = names_wait(s), ms = clock_mono_ms() + wait;
 	struct timespec until;
-	int64_t ms = clock_mono_ms() + LATER_QUIET_MS;
 
-	if (atomic_load(&s->names_behind) == 0) {
+	if (wait < 0) {
 		pthread_cond_wait(&s->queue_ready, &s->queue_lock);
 		return false;
 	}
@@ -218,7 +218,7 @@ static void run(struct store *s, struct store_batch *group)
 		batch_end(s, group, group->fn(NULL, group));
 	else
 		run_group(s, group);
-	if (names_are_many(s) && !store_broken(s))
+	if (names_are_due(s) && !store_broken(s))
 		names_step(s);
 }
 

@@ -46,14 +46,19 @@ static void unset(struct store_txn *t, unsigned i)
 	store_fix_unset(t, &cid);
 }
 
-static void set_many_later(struct store_fix *f, unsigned n)
+static void set_later(struct store_fix *f, unsigned from, unsigned to)
 {
 	struct store_txn *t = store_fix_write(f);
 
 	names_later(t);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = from; i < to; i++)
 		set(t, i, i);
 	assert_int_equal(0, store_commit(t));
+}
+
+static void set_many_later(struct store_fix *f, unsigned n)
+{
+	set_later(f, 0, n);
 }
 
 /* How many pins a name lists; its count is the same. */
@@ -125,6 +130,17 @@ static void names_that_were_put_off_come_in_many_steps(void **state)
 	assert_int_equal(MANY, count_all(f, MANY));
 }
 
+static void what_is_put_off_between_the_steps_of_a_round_is_brought_in_too(void **state)
+{
+	struct store_fix *f = *state;
+
+	set_many_later(f, MANY);
+	assert_true(names_step(f->store));
+	set_later(f, MANY, MANY + 10);
+	bring_in_all(f);
+	assert_int_equal(MANY + 10, count_all(f, MANY + 10));
+}
+
 static void a_stop_in_between_loses_none_and_counts_none_twice(void **state)
 {
 	struct store_fix *f = *state;
@@ -167,7 +183,7 @@ static void after_a_cleanup_there_is_nothing_to_bring_in(void **state)
 	assert_int_equal(0, store_clean(f->store));
 	assert_true(is_complete(f));
 	assert_false(names_step(f->store));
-	assert_false(names_are_many(f->store));
+	assert_false(names_are_due(f->store));
 	set_many_later(f, 10);
 	bring_in_all(f);
 	assert_int_equal(10, count_all(f, MANY));
@@ -246,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(names_that_were_put_off_come_in_many_steps),
+		STORE_TEST(what_is_put_off_between_the_steps_of_a_round_is_brought_in_too),
 		STORE_TEST(a_stop_in_between_loses_none_and_counts_none_twice),
 		STORE_TEST(what_was_removed_or_renamed_in_between_is_not_brought_in),
 		STORE_TEST(after_a_cleanup_there_is_nothing_to_bring_in),
