@@ -23,7 +23,8 @@ enum {
 };
 
 enum {
-	DELTA_ELEMENTS = 1
+	DELTA_ELEMENTS = 1,
+	DELTA_TOMBSTONES = 2
 };
 enum {
 	ELEMENT_KEY = 1,
@@ -225,20 +226,51 @@ static int decode_links(const uint8_t *p, size_t n, size_t n_links, struct bump 
 	return each_link(p, n, n_links, take_link, ret, e);
 }
 
+/* 0: all fields have numbers and lengths as protobuf wants them. */
+static int scan_fields(const uint8_t *p, size_t n)
+{
+	struct pb_reader r = pb_reader_of(p, n);
+	struct pb_field f;
+	int more;
+
+	do
+		more = pb_next(&r, &f);
+	while (more > 0);
+	return more;
+}
+
+/* The library lets field numbers pass that Go's refuses, and block_values would stop at. */
+static int check_delta(const struct pb_field *data, struct err *e)
+{
+	struct pb_reader r = pb_reader_of(data->p, data->n);
+	struct pb_field f;
+	int more;
+
+	while ((more = pb_next(&r, &f)) > 0)
+		if ((f.number == DELTA_ELEMENTS || f.number == DELTA_TOMBSTONES) &&
+		    (f.wire != PB_BYTES || scan_fields(f.p, f.n) < 0))
+			return err_set(e, -EBADMSG, "the delta has a malformed entry");
+	return more < 0 ? err_set(e, -EBADMSG, "the delta is cut or malformed") : 0;
+}
+
 int block_decode(const uint8_t *p, size_t n, struct block *ret, struct err *e)
 {
 	struct node node = { 0 };
 	struct bump b = { 0 };
 	struct block block = { 0 };
+	size_t max;
 	int r = check_size(n, e);
 
 	if (r == 0)
 		r = scan_node(p, n, &node, e);
 	if (r == 0)
 		r = check_links(&node, e);
+	if (r == 0)
+		r = check_delta(&node.data, e);
 	if (r < 0)
 		return r;
-	b.left = MEMORY_BASE + MEMORY_FACTOR * n + node.n_links * sizeof(struct cid);
+	max = MEMORY_BASE + MEMORY_FACTOR * n + node.n_links * sizeof(struct cid);
+	b.left = max;
 	if (node.n_links > 0)
 		r = decode_links(p, n, node.n_links, &b, &block, e);
 	if (r == 0)
@@ -248,6 +280,7 @@ int block_decode(const uint8_t *p, size_t n, struct block *ret, struct err *e)
 		return r;
 	}
 	block.memory = b.chunks;
+	block.memory_bytes = max - b.left;
 	*ret = block;
 	return 0;
 }

@@ -48,7 +48,8 @@ struct block {
 	struct delta delta; /* entries point into memory of this block, not into the input */
 	struct cid *links;
 	size_t n_links;
-	void *memory; /* private */
+	size_t memory_bytes; /* that it takes */
+	void *memory;        /* private */
 };
 
 /* -EBADMSG with a reason for every malformed node or delta (a key or id that is not UTF-8
