@@ -75,7 +75,7 @@ static void prepare(struct dag *d, struct fetch *f, struct store_txn *t,
 static int gather(struct dag *d, struct store_txn *t, const struct set_observer *o,
 		  struct merge *set[BLOCKS_MAX], size_t *ret_n)
 {
-	size_t entries = 0, n = 0;
+	size_t bytes = 0, n = 0;
 	struct list *it;
 
 	list_each (it, &d->fetches.of[FETCH_MERGING]) {
@@ -87,9 +87,11 @@ static int gather(struct dag *d, struct store_txn *t, const struct set_observer 
 			return r;
 		if (r == 0)
 			continue;
-		entries += merge_entries(&f->merge);
-		if (n > 0 && entries > DAG_SET_ENTRIES_MAX)
+		bytes += merge_bytes(&f->merge);
+		if (n > 0 && bytes > DAG_SET_BYTES_MAX) {
+			close_merge(f);
 			break;
+		}
 		prepare(d, f, t, o);
 		set[n++] = &f->merge;
 	}

@@ -169,6 +169,14 @@ static int stage_end(struct merge *m, struct store_txn *t)
 	return r < 0 ? r : 0;
 }
 
+/* 1: the budget is spent. */
+static int end_one(struct merge *m, struct store_txn *t, size_t *budget)
+{
+	if (m->place.stage != MERGE_ELEMENTS)
+		return 0;
+	return spend(budget, m->block.n_links * PAGE_BYTES) ? stage_end(m, t) : 1;
+}
+
 int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
 	       struct merge **ret_culprit)
 {
@@ -182,8 +190,7 @@ int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *
 		r = next_key(*ret_culprit, t, budget);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		*ret_culprit = set[i];
-		if (set[i]->place.stage == MERGE_ELEMENTS)
-			r = stage_end(set[i], t);
+		r = end_one(set[i], t, budget);
 	}
 	return r < 0 ? r : 0;
 }
@@ -191,6 +198,11 @@ int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *
 size_t merge_entries(const struct merge *m)
 {
 	return m->block.delta.n_elements + m->block.delta.n_tombstones;
+}
+
+size_t merge_bytes(const struct merge *m)
+{
+	return m->block.memory_bytes + m->block.delta.n_elements * sizeof(*m->order);
 }
 
 bool merge_is_done(const struct merge *m)

@@ -50,6 +50,7 @@ int merge_open(struct merge *m, const struct cid *cid, const uint8_t *p, size_t 
 int merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
 	       struct merge **ret_culprit);
 size_t merge_entries(const struct merge *m); /* elements and tombstones */
+size_t merge_bytes(const struct merge *m);   /* of memory that it holds */
 bool merge_is_done(const struct merge *m);   /* also where it was before */
 void merge_close(struct merge *m);
 

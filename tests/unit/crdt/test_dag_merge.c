@@ -15,12 +15,14 @@
 #include "util/container.h"
 
 #define LARGE 10000 /* entries: several parts */
+#define MANY 12     /* large blocks: more than are merged together */
 
 /* ---- merging that fails ---- */
 
 static atomic_int failures; /* still to come */
 static struct cid poison;   /* this one always */
 static atomic_uint steps;
+static atomic_uint together; /* the most in one set */
 
 int __real_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
 		      struct merge **ret_culprit);
@@ -31,8 +33,14 @@ int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, s
 		      struct merge **ret_culprit)
 {
 	int r = __real_merge_step(set, n, t, budget, ret_culprit);
+	size_t bytes = 0;
 
 	atomic_fetch_add(&steps, 1);
+	for (size_t i = 0; i < n; i++)
+		bytes += merge_bytes(set[i]);
+	assert_true(bytes <= DAG_SET_BYTES_MAX || n == 1);
+	if (n > atomic_load(&together))
+		atomic_store(&together, (unsigned)n);
 	for (size_t i = 0; i < n; i++) {
 		if (cid_equal(set[i]->cid, &poison)) {
 			*ret_culprit = set[i];
@@ -54,6 +62,7 @@ static int setup(void **state)
 	assert_non_null(g);
 	poison.len = 0;
 	atomic_store(&failures, 0);
+	atomic_store(&together, 0);
 	engine_init(g);
 	engine_start(g);
 	engine_attach(g);
@@ -146,6 +155,27 @@ static void a_large_block_is_merged_while_local_pins_go_on(void **state)
 	assert_int_equal(0, engine_sync(g).wanted);
 	check_store(g);
 	engine_block_free(&b);
+}
+
+static void blocks_are_merged_together_as_far_as_memory_goes(void **state)
+{
+	struct engine *g = *state;
+	struct engine_block b[MANY];
+
+	engine_hold_writer(g);
+	for (unsigned i = 0; i < MANY; i++) {
+		engine_block_put(&b[i], i * LARGE, (i + 1) * LARGE, "large", i + 1, NULL, 0);
+		get(g, &b[i]);
+	}
+	engine_release_writer(g);
+	for (unsigned i = 0; i < MANY; i++)
+		engine_until(g, engine_merged(g, &b[i]));
+	engine_settle(g);
+	assert_int_equal(MANY * LARGE, engine_pins(g));
+	assert_in_range(atomic_load(&together), 2, MANY - 1);
+	check_store(g);
+	for (unsigned i = 0; i < MANY; i++)
+		engine_block_free(&b[i]);
 }
 
 static bool names_are_complete(struct engine *g)
@@ -535,6 +565,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(removals_that_read_much_take_more_parts),
 		TEST(a_large_block_is_merged_while_local_pins_go_on),
+		TEST(blocks_are_merged_together_as_far_as_memory_goes),
 		TEST(the_names_of_a_large_block_come_when_it_is_quiet),
 		TEST(a_local_change_wins_over_a_block_that_is_being_merged),
 		TEST(a_block_that_a_crash_interrupted_is_merged_without_being_asked_for),
