@@ -31,6 +31,7 @@
 struct ahead {
 	uint64_t dump; /* the one read last, 0: none; its next piece begins at off */
 	uint64_t off;
+	size_t size;  /* of the last read */
 	size_t asked; /* 0: the piece is not there */
 	struct buf piece;
 };
@@ -128,15 +129,17 @@ static ssize_t read_export(struct call *c, struct handle *h, void *out, size_t n
 	return r;
 }
 
-/* Renders while the reader writes down what it has got; for one that reads on, and alone. */
+/* Renders while the reader writes down what it has got; for one that reads on, alone, in pieces
+ * of one size. */
 static void read_on_export(struct handle *h, size_t n, uint64_t off)
 {
 	struct ahead *a = &h->fs->exports->ahead;
-	bool reads_on = a->dump == h->dump && a->off == off;
+	bool reads_on = a->dump == h->dump && a->off == off && a->size == n;
 	ssize_t r = 0;
 
 	a->dump = h->dump;
 	a->off = off + n;
+	a->size = n;
 	a->asked = 0;
 	if (!reads_on || n < AHEAD_LEAST || a->off >= h->size)
 		return;
