@@ -1,7 +1,7 @@
 /*
  * Blocks of strangers into a store, each behind two bytes of its length: all counters and indexes
- * are what the rows say, a block that comes again changes nothing, and one that is merged entry by
- * entry ends as one that is merged at once.
+ * are what the rows say, a block that comes again changes nothing, and blocks that are merged
+ * together, entry by entry, end as those that are merged at once, one after the other.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,45 +26,76 @@ static void remove_store(void)
 	store_fix_teardown(&fix);
 }
 
-static int merge_in_parts(struct store_txn *t, const struct cid *cid, const uint8_t *p, size_t n,
-			  struct err *e)
+struct blocks {
+	struct {
+		struct cid cid;
+		const uint8_t *p;
+		size_t n;
+	} v[BLOCKS_MAX];
+	size_t n;
+};
+
+static bool has(const struct blocks *b, const struct cid *cid)
 {
-	struct merge m, *set = &m, *culprit;
-	int r = merge_open(&m, cid, p, n, e);
-
-	if (r < 0)
-		return r;
-	while (r == 0 && !merge_is_done(&m)) {
-		size_t budget = 1;
-
-		r = merge_step(&set, 1, t, &budget, &culprit);
-	}
-	merge_close(&m);
-	return r;
+	for (size_t i = 0; i < b->n; i++)
+		if (cid_equal(&b->v[i].cid, cid))
+			return true;
+	return false;
 }
 
-/* False: one was refused, as when its transaction is undone. */
-static bool merge_all(struct store_txn *t, const uint8_t *p, size_t n, bool parts)
+static void cut(const uint8_t *p, size_t n, struct blocks *ret)
 {
 	for (unsigned k = 0; n >= 2 && k < BLOCKS_MAX; k++) {
 		size_t len = (size_t)p[0] | (size_t)p[1] << 8;
-		struct err e = { 0 };
 		struct cid cid;
-		int r;
 
 		p += 2;
 		n -= 2;
 		if (len > n)
 			len = n;
 		block_cid(p, len, &cid);
-		r = parts ? merge_in_parts(t, &cid, p, len, &e)
-			  : merge_block(t, &cid, p, len, NULL, &e);
-		if (r < 0)
-			return false;
+		if (!has(ret, &cid)) { /* nobody merges one twice at a time */
+			ret->v[ret->n].cid = cid;
+			ret->v[ret->n].p = p;
+			ret->v[ret->n++].n = len;
+		}
 		p += len;
 		n -= len;
 	}
+}
+
+/* False: one was refused, as when its transaction is undone. */
+static bool merge_each(struct store_txn *t, const struct blocks *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (merge_block(t, &b->v[i].cid, b->v[i].p, b->v[i].n, NULL, NULL) < 0)
+			return false;
 	return true;
+}
+
+static bool are_done(const struct merge *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!merge_is_done(&m[i]))
+			return false;
+	return true;
+}
+
+static void merge_together(struct store_txn *t, const struct blocks *b)
+{
+	struct merge m[BLOCKS_MAX], *set[BLOCKS_MAX], *culprit;
+
+	for (size_t i = 0; i < b->n; i++) {
+		assert_int_equal(0, merge_open(&m[i], &b->v[i].cid, b->v[i].p, b->v[i].n, NULL));
+		set[i] = &m[i];
+	}
+	while (!are_done(m, b->n)) {
+		size_t budget = 1;
+
+		assert_int_equal(0, merge_step(set, b->n, t, &budget, &culprit));
+	}
+	for (size_t i = 0; i < b->n; i++)
+		merge_close(&m[i]);
 }
 
 /* What is the same whatever the number of steps. */
@@ -81,6 +112,7 @@ static struct store_info sums(const struct store_txn *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct store_info before, whole, parts;
+	struct blocks b = { .n = 0 };
 	struct store_txn *t;
 	bool merged;
 
@@ -88,12 +120,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		store_fix_setup(&fix);
 		atexit(remove_store);
 	}
+	cut(data, n, &b);
 	t = store_fix_write(&fix);
-	merged = merge_all(t, data, n, false);
+	merged = merge_each(t, &b);
 	if (merged) {
 		store_check(t);
 		before = *store_info(t);
-		assert_true(merge_all(t, data, n, false));
+		assert_true(merge_each(t, &b));
 		assert_memory_equal(&before, store_info(t), sizeof(before));
 		whole = sums(t);
 	}
@@ -101,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!merged)
 		return 0;
 	t = store_fix_write(&fix);
-	assert_true(merge_all(t, data, n, true));
+	merge_together(t, &b);
 	store_check(t);
 	parts = sums(t);
 	store_abort(t);

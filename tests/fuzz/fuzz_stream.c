@@ -275,6 +275,12 @@ static void start(struct owner *o, uv_loop_t *loop, bool dialer)
 	check(yamux_new(dialer, &ev, 0, &o->c.yamux) == 0);
 }
 
+/* None is left. */
+static void on_handle(uv_handle_t *h, void *arg)
+{
+	abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static uv_loop_t loop; /* one for all: making one is slow */
@@ -297,5 +303,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	yamux_free(o.c.yamux);
 	uv_close((uv_handle_t *)&o.c.timer, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_walk(&loop, on_handle, NULL);
 	return 0;
 }
