@@ -103,8 +103,8 @@ static int merge_batch(struct store_txn *t, struct store_batch *b)
 {
 	struct dag *d = container_of(b, struct dag, batch);
 	const struct set_observer o = { .put = note_put, .del = note_del, .arg = d };
-	struct merge *set[BLOCKS_MAX], *culprit;
-	size_t budget = DAG_PART, n;
+	struct merge *set[BLOCKS_MAX] = { 0 }, *culprit;
+	size_t budget = DAG_PART, n = 0;
 	int r = gather(d, t, &o, set, &n);
 
 	if (r < 0)
