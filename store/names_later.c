@@ -42,9 +42,12 @@ void names_note(struct store *s, const struct store_info *info)
 bool names_are_due(const struct store *s)
 {
 	uint64_t behind = atomic_load(&s->names_behind);
-	int64_t now = clock_mono_ms();
+	int64_t now;
 
-	if (behind == 0 || now < atomic_load(&s->names_retry_ms))
+	if (behind == 0)
+		return false;
+	now = clock_mono_ms();
+	if (now < atomic_load(&s->names_retry_ms))
 		return false;
 	/* A pin takes two numbers. */
 	return s->names.v || behind >= 2 * LATER_NAMES_MAX ||
@@ -53,10 +56,11 @@ bool names_are_due(const struct store *s)
 
 int64_t names_wait(const struct store *s)
 {
-	int64_t retry = atomic_load(&s->names_retry_ms) - clock_mono_ms();
+	int64_t retry;
 
 	if (atomic_load(&s->names_behind) == 0)
 		return -1;
+	retry = atomic_load(&s->names_retry_ms) - clock_mono_ms();
 	return retry > LATER_QUIET_MS ? retry : LATER_QUIET_MS;
 }
 

@@ -201,13 +201,14 @@ static bool tidy(struct store *s, bool quiet)
  */
 static bool await(struct store *s)
 {
-	int64_t wait = names_wait(s), ms = clock_mono_ms() + wait;
+	int64_t ms = names_wait(s);
 	struct timespec until;
 
-	if (wait < 0) {
+	if (ms < 0) {
 		pthread_cond_wait(&s->queue_ready, &s->queue_lock);
 		return false;
 	}
+	ms += clock_mono_ms();
 	until = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_PER_MS };
 	return pthread_cond_timedwait(&s->queue_ready, &s->queue_lock, &until) == ETIMEDOUT;
 }
