@@ -24,7 +24,9 @@
 
 #define TURN_MS 30  /* at most, from one step of a writer to the next */
 #define PART_MAX 40 /* entries of a part, at most */
+#define NAMES_PERCENT 30
 
+int64_t __wrap_names_wait(const struct store *s);
 void __wrap_store_submit(struct store *s, struct store_batch *b);
 void __wrap_store_submit_job(struct store *s, struct store_batch *b);
 int __wrap_merge_step(struct merge *const *set, size_t n, struct store_txn *t, size_t *budget,
@@ -169,6 +171,20 @@ static int run(struct sim_disk *d, struct store_batch *b)
 	return r;
 }
 
+/* The thread of the writer does nothing here. */
+int64_t __wrap_names_wait(const struct store *s)
+{
+	return -1;
+}
+
+/* As the writer does between batches. */
+static void tidy(struct store *s)
+{
+	generation_sweep(s);
+	if (atomic_load(&s->names_behind) > 0 && sim_chance(NAMES_PERCENT))
+		names_step(s);
+}
+
 bool sim_disk_step(struct sim_disk *d)
 {
 	struct store_batch *b = d->ran;
@@ -185,7 +201,7 @@ bool sim_disk_step(struct sim_disk *d)
 	if (!d->queue)
 		d->tail = &d->queue;
 	b->status = run(d, b);
-	generation_sweep(d->store); /* as the writer does */
+	tidy(d->store);
 	d->ran = b;
 	return true;
 }
