@@ -66,14 +66,17 @@ run_target() {
 }
 
 keep_found() {
-	local all
+	local all file
 
 	[ -d "$build/found/$1" ] || return 0
 	find "$build/found/$1" -type f -size +"$kept_max"c -delete
 	all=$(mktemp -d "$build/all.XXXXXX")
 	cp "$root/tests/fuzz/corpus/$1"/* "$all/"
 	"$build/tests/fuzz/fuzz_$1" -merge=1 "$all" "$build/found/$1" >"$build/log/$1" 2>&1
-	cp -n "$all"/* "$root/tests/fuzz/corpus/$1/"
+	for file in "$all"/*; do # by 16 digits of their SHA-1, unless they have names
+		[ -e "$root/tests/fuzz/corpus/$1/${file##*/}" ] ||
+			cp "$file" "$root/tests/fuzz/corpus/$1/$(basename "$file" | cut -c1-16)"
+	done
 	rm -r "$all"
 }
 
