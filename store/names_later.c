@@ -113,15 +113,18 @@ static int take_rows(const struct store_txn *t, struct later_names *l)
 	return l->ends ? 0 : r;
 }
 
-static int by_text_then_serial(const void *a, const void *b, void *arg)
+static int compare_text(const struct later_name *x, const struct later_name *y, const uint8_t *text)
+{
+	int c = memcmp(text + x->at, text + y->at, x->len < y->len ? x->len : y->len);
+
+	return c ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+static int by_text_then_serial(const void *a, const void *b, void *text)
 {
 	const struct later_name *x = a, *y = b;
-	const char *text = arg;
-	size_t n = x->len < y->len ? x->len : y->len;
-	int c = memcmp(text + x->at, text + y->at, n);
+	int c = compare_text(x, y, text);
 
-	if (c == 0)
-		c = (x->len > y->len) - (x->len < y->len);
 	return c ? c : (x->serial > y->serial) - (x->serial < y->serial);
 }
 
@@ -141,10 +144,7 @@ static int begin_round(const struct store_txn *t, struct later_names *l)
 
 static bool is_like_the_last(const struct later_names *l, const struct later_name *x)
 {
-	const uint8_t *text = l->text.data;
-
-	return x > l->v && x->len == x[-1].len &&
-	       memcmp(text + x->at, text + x[-1].at, x->len) == 0;
+	return x > l->v && compare_text(x, x - 1, l->text.data) == 0;
 }
 
 /* The row may be gone by now, or have got its name when it was changed. *left counts the pages that

@@ -309,14 +309,11 @@ static int name_number(const struct store_txn *t, const struct pin_row *row, uin
 }
 
 /* The name may not be there yet. */
-static int row_unname(struct store_txn *t, uint64_t serial)
+static int row_unname(struct store_txn *t, const struct pin_row *row)
 {
-	struct pin_row row;
-	uint64_t number = 0;
-	int r = pinset_raw(t, serial, &row);
+	uint64_t number = 0, serial = row->serial;
+	int r = name_number(t, row, &number);
 
-	if (r == 0)
-		r = name_number(t, &row, &number);
 	if (r == 0)
 		r = names_remove(t, number, serial);
 	return r == -ENOENT ? 0 : r;
@@ -327,9 +324,12 @@ static int row_unindex(struct store_txn *t, uint64_t serial)
 {
 	struct store_info *info = store_info_edit(t);
 	struct pin_row_head h;
+	struct pin_row row;
 	MDB_val val;
 	int r = table_get(t, TABLE_PINS, val_u64(&serial), &val);
 
+	if (r == 0)
+		r = row_parse(serial, &val, &row);
 	if (r < 0)
 		return r;
 	memcpy(&h, val.mv_data, sizeof(h));
@@ -337,7 +337,7 @@ static int row_unindex(struct store_txn *t, uint64_t serial)
 		return 0;
 	info->pins--;
 	info->export_bytes -= h.line_len;
-	r = row_unname(t, serial);
+	r = row_unname(t, &row);
 	if (r == 0 && h.expire_at != PIN_TIME_UNSET)
 		r = due_del(t, DUE_EXPIRY, h.expire_at, serial);
 	return r;
