@@ -31,9 +31,8 @@
 struct ahead {
 	uint64_t dump; /* the one read last, 0: none; its next piece begins at off */
 	uint64_t off;
-	size_t size;  /* of the last read */
-	size_t asked; /* 0: the piece is not there */
-	struct buf piece;
+	size_t size;      /* of the last read, and of the next one */
+	struct buf piece; /* empty: it is not there */
 };
 
 struct export_set {
@@ -106,7 +105,7 @@ static int open_export(struct call *c, uint64_t ino, struct handle *h)
 
 static bool is_ahead(const struct ahead *a, const struct handle *h, size_t n, uint64_t off)
 {
-	return a->asked == n && a->dump == h->dump && a->off == off;
+	return a->piece.len > 0 && a->size == n && a->dump == h->dump && a->off == off;
 }
 
 static ssize_t read_export(struct call *c, struct handle *h, void *out, size_t n, uint64_t off)
@@ -140,20 +139,17 @@ static void read_on_export(struct handle *h, size_t n, uint64_t off)
 	a->dump = h->dump;
 	a->off = off + n;
 	a->size = n;
-	a->asked = 0;
+	buf_reset(&a->piece);
 	if (!reads_on || n < AHEAD_LEAST || a->off >= h->size)
 		return;
-	buf_reset(&a->piece);
 	if (buf_reserve(&a->piece, n) < 0)
 		return;
 	pthread_mutex_lock(&h->lock);
 	if (h->export)
 		r = export_read(h->export, a->off, a->piece.data, n);
 	pthread_mutex_unlock(&h->lock);
-	if (r > 0) {
-		a->asked = n;
+	if (r > 0)
 		a->piece.len = (size_t)r;
-	}
 }
 
 /* Under the handle's lock. */
