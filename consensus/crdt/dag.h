@@ -16,9 +16,7 @@
 #define DAG_HELD_MAX (16u << 20)  /* bytes of them; what comes beyond it is asked for again */
 #define DAG_FETCH_MS (120 * 1000) /* then another block gets the place */
 #define DAG_PART 2048             /* pages that a transaction may dirty, about */
-#define DAG_SET_BYTES_MAX                                                                          \
-	(24u << 20)       /* that decoded blocks take, merged together, or one alone               \
-			   */
+#define DAG_SET_BYTES_MAX (24u << 20) /* of decoded blocks merged together, or one alone */
 #define DAG_FLOOD 256     /* a block of more entries is told as "everything may have changed" */
 #define DAG_AGAIN_MS 5000 /* after a batch that failed, such as on a full disk */
 #define DAG_QUIET_MS 3000 /* between two "everything may have changed" of a flood */

@@ -82,9 +82,10 @@ static int gather(struct dag *d, struct store_txn *t, const struct set_observer 
 		struct fetch *f = container_of(it, struct fetch, item);
 		int r = open_merge(f);
 
-		d->culprit = f;
-		if (r < 0)
+		if (r < 0) {
+			d->culprit = f;
 			return r;
+		}
 		if (r == 0)
 			continue;
 		bytes += merge_bytes(&f->merge);
@@ -114,7 +115,6 @@ static int merge_batch(struct store_txn *t, struct store_batch *b)
 		d->culprit = container_of(culprit, struct fetch, merge);
 		return r;
 	}
-	d->culprit = NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct fetch *f = container_of(set[i], struct fetch, merge);
 
